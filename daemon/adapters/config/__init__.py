@@ -1,0 +1,1 @@
+"""Settings and the alerts file, read and checked at the gate."""

@@ -1,0 +1,1 @@
+"""The upstream's management API and cold requests, through httpx."""

@@ -1,0 +1,1 @@
+"""Apprise, in one child process."""

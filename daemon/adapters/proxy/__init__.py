@@ -1,0 +1,1 @@
+"""The data plane: forwards bytes, hands copies to a tap."""

@@ -1,0 +1,1 @@
+"""The hand-over of events between the two processes."""

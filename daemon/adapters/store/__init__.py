@@ -1,0 +1,1 @@
+"""The time-series store and the ledger, through SQLAlchemy Core."""

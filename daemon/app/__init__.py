@@ -1,0 +1,1 @@
+"""Builds, starts and stops the processes: the only place that wires."""

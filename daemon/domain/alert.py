@@ -1,0 +1,100 @@
+"""Alerts: the state of one severity of one series, and the episode that both severities belong to."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from daemon.domain.labels import Labels
+
+
+class AlertState(StrEnum):
+    """`clearing` shows outside as `firing`."""
+
+    INACTIVE = "inactive"
+    PENDING = "pending"
+    FIRING = "firing"
+    CLEARING = "clearing"
+    RESOLVED = "resolved"
+
+    @property
+    def shown(self) -> str:
+        """The word that others see."""
+        return AlertState.FIRING.value if self is AlertState.CLEARING else self.value
+
+
+class Severity(StrEnum):
+    """Ordered: a critical outranks and mutes its warning."""
+
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        return (Severity.WARNING, Severity.CRITICAL).index(self)
+
+
+class ResolvedBecause(StrEnum):
+    """Why an alert ended."""
+
+    CLEARED = "cleared"
+    NO_DATA = "no_data"
+    RULE_REMOVED = "rule_removed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One severity of one series. Instants are epoch ms; `since` is when the present state began."""
+
+    fingerprint: str
+    episode: str
+    """The fingerprint without the severity: warning and critical share it."""
+    alert: str
+    severity: Severity
+    labels: Labels
+    state: AlertState = AlertState.INACTIVE
+    since: int
+    fired_at: int | None = None
+    resolved_at: int | None = None
+    resolved_because: ResolvedBecause | None = None
+    last_data_at: int
+    """The last instant at which anything was counted; `no_data: hold` runs from here."""
+    value: float | None = None
+    samples: int = 0
+    bad: int = 0
+    lower_bound: float | None = None
+    window_seconds: float | None = None
+    """The window that decided; longer than the rule's when it was stretched."""
+    summary: str = ""
+    runbook: str | None = None
+    models: tuple[str, ...] = ()
+    """The requested models that failed: what `fallback` is about."""
+    mitigate: tuple[str, ...] = ()
+    """Names of the mitigations that this level asks for."""
+    degraded: bool = False
+    """Coverage was below 80 %: nothing new is acted on."""
+    acknowledged_by: str | None = None
+    silenced: bool = False
+
+    @property
+    def is_firing(self) -> bool:
+        return self.state is AlertState.FIRING or self.state is AlertState.CLEARING
+
+
+class EpisodeChange(StrEnum):
+    """What happened to an episode; also the reason of the message about it."""
+
+    OPENED = "opened"
+    ESCALATED = "escalated"
+    EASED = "eased"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodeStep:
+    """One change of one episode: the highest firing severity before and after, and the alert that tells the story."""
+
+    change: EpisodeChange
+    episode: str
+    at: int
+    before: Severity | None
+    after: Severity | None
+    alert: Alert

@@ -1,0 +1,125 @@
+"""The alerts file as types: what stands in `alerts.yaml`, and the common part of each rule and mitigation kind."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from daemon.domain.alert import Severity
+from daemon.domain.mitigation import Mode
+from daemon.domain.units import Duration
+
+SelectionSpec = str | dict[str, Any]
+"""The name of one of `selections:`, or a selection written in place."""
+
+
+class Strict(BaseModel):
+    """Unknown keys are mistakes; what was read does not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True)
+
+
+class Level(Strict):
+    """One severity of a rule: an alert of its own. What is not said here is taken from the rule."""
+
+    mitigate: tuple[str, ...] = ()
+    """Mitigations to apply while it fires: names from `mitigations:`, or the shipped `fallback`."""
+    for_: Duration | None = Field(None, alias="for")
+    """How long it must hold before it fires."""
+    keep_firing_for: Duration | None = None
+    """How long it must be clear before it is resolved."""
+
+
+class Rule(Strict):
+    """What rules of all kinds have in common; a kind adds its options and its own levels."""
+
+    alert: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+    kind: str
+    enabled: bool = True
+    of: SelectionSpec | None = None
+    """Which events count; all finished model calls of clients unless narrowed."""
+    by: tuple[str, ...] = ()
+    """Event fields that tell one series from another."""
+    for_: Duration = Field(0.0, alias="for")
+    keep_firing_for: Duration = 300.0
+    no_data: Literal["hold", "resolve"] = "hold"
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    summary: str = ""
+    """The message's first line; {label}, {value}, {samples}, {bad}, {lower_bound}, {window} are filled in."""
+    runbook: str | None = None
+    levels: Mapping[Severity, Level]
+
+
+class MitigationOptions(Strict):
+    """What mitigations of all kinds have in common."""
+
+    kind: str
+    hold: Duration = 300.0
+    """Shortest time applied."""
+    cool_off: Duration = 900.0
+    """Before we do it again; doubles up to 2h; counts only our own restores."""
+    max_hold: Duration = 1800.0
+    """Longest time applied; then restored and reported."""
+    on_stop: Literal["restore", "keep"] = "restore"
+
+
+class Receiver(Strict):
+    """Who hears it: Apprise URLs, as text, `env:NAME` or `secret:name`."""
+
+    name: str
+    urls: tuple[str, ...] = ()
+    send_resolved: bool = True
+
+
+class RepeatInterval(Strict):
+    """How often a message about a still firing alert is repeated."""
+
+    warning: Duration = 43200.0
+    critical: Duration = 7200.0
+
+
+class Route(Strict):
+    """Which receiver, what belongs into one message, and how often."""
+
+    receiver: str = "operators"
+    group_by: tuple[str, ...] = ("alert", "provider_key")
+    group_wait: Duration = 5.0
+    group_interval: Duration = 300.0
+    repeat_interval: RepeatInterval = RepeatInterval()
+
+
+class ModeConfig(Strict):
+    """How far mitigations may go by themselves; `MITIGATION_MODE` is the ceiling."""
+
+    soft: Mode = Mode.AUTO
+    upstream: Mode = Mode.AUTO
+
+
+class ProviderPattern(Strict):
+    """An operator's own knowledge of which events belong to which provider."""
+
+    match: dict[str, Any]
+    provider_key: str
+
+
+class AlertsConfig(Strict):
+    """A loaded alerts file: merged with what it extends, checked, disabled rules left out."""
+
+    version: Literal[1] = 1
+    extends: Literal["runbook"] | None = None
+    defaults: dict[str, Any] = {}
+    """Rule fields for all rules that do not say them."""
+    receivers: tuple[Receiver, ...] = (Receiver(name="operators", urls=("secret:notify_urls",)),)
+    route: Route = Route()
+    fallbacks: dict[str, tuple[str, ...]] = {}
+    """What may stand in for which model: the first that is served."""
+    mode: ModeConfig = ModeConfig()
+    providers: tuple[ProviderPattern, ...] = ()
+    selections: dict[str, dict[str, Any]] = {}
+    rules: tuple[Rule, ...] = ()
+    mitigations: Mapping[str, MitigationOptions] = {}
+
+    def receiver(self, name: str) -> Receiver | None:
+        """The receiver of that name."""
+        return next((receiver for receiver in self.receivers if receiver.name == name), None)

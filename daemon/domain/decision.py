@@ -1,0 +1,21 @@
+"""The decision: everything that one step changes, committed in one transaction."""
+
+from dataclasses import dataclass
+
+from daemon.domain.alert import Alert
+from daemon.domain.audit import AuditEntry
+from daemon.domain.mitigation import Mitigation
+from daemon.domain.notification import Notification
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Rows to write, by id: a row that exists is replaced, an audit entry is only ever added."""
+
+    alerts: tuple[Alert, ...] = ()
+    notifications: tuple[Notification, ...] = ()
+    mitigations: tuple[Mitigation, ...] = ()
+    audit: tuple[AuditEntry, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.alerts or self.notifications or self.mitigations or self.audit)

@@ -1,0 +1,1 @@
+"""The work, in order: async, through ports only."""

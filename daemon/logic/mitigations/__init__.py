@@ -1,0 +1,1 @@
+"""The shelf of mitigation kinds: one file each."""

@@ -1,0 +1,1 @@
+"""The shelf of wire protocols: one file each."""

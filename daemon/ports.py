@@ -1,0 +1,278 @@
+"""The landing: what the wings promise each other. A port stands here only where two implementations or a fake exist."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from daemon.domain.alert import Alert
+from daemon.domain.audit import AuditEntry
+from daemon.domain.decision import Decision
+from daemon.domain.event import Event, Wire
+from daemon.domain.mitigation import Mitigation
+from daemon.domain.notification import Delivery, Message, Notification
+from daemon.domain.soft_routing import RoutingTable
+
+
+class Clock(Protocol):
+    """The only source of time."""
+
+    def now(self) -> int:
+        """UTC epoch milliseconds."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+
+
+# ---- data plane ------------------------------------------------------------------------------------------------------
+
+
+class EventSink(Protocol):
+    """Takes events from the hot path; never blocks, never raises; drops the oldest and counts when full."""
+
+    def offer(self, event: Event) -> None: ...
+
+
+RawHeaders = Sequence[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamRequest:
+    """One request to send as it stands: `target` is the raw request target, headers are sent as given, none added."""
+
+    method: str
+    target: bytes
+    headers: RawHeaders
+    body: bytes | AsyncIterator[bytes] | None = None
+
+
+class UpstreamResponse(Protocol):
+    """Status and headers are there; the body comes as the upstream sent it, undecoded, chunk by chunk."""
+
+    status: int
+    headers: RawHeaders
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Raises `UpstreamFault` when the upstream breaks off before the end."""
+
+    def abort(self) -> None:
+        """Closes the upstream connection at once; does nothing after the end."""
+
+
+class Upstream(Protocol):
+    """The upstream client of the hot path. Cancelling `send` or the body closes the connection."""
+
+    async def send(self, request: UpstreamRequest) -> UpstreamResponse:
+        """Returns when the response's headers are there, however long that takes; raises `UpstreamFault`."""
+
+    async def close(self) -> None: ...
+
+
+class RoutingReader(Protocol):
+    """The data plane's view of `routes.json`: an empty table when nobody renews it."""
+
+    def table(self) -> RoutingTable: ...
+
+
+# ---- between the planes ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpoolBatch:
+    """Events that one worker wrote together. `sequence` counts every event ever emitted by the spool, up to and with
+    this batch, dropped ones included: what is missing between two batches was lost."""
+
+    spool_id: str
+    batch_id: int
+    sequence: int
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watermark:
+    """How far a spool was applied: the last batch and its sequence; committed with the events."""
+
+    batch_id: int
+    sequence: int
+
+
+class Spool(Protocol):
+    """The control plane's end of the spool. Blocking: called in a thread."""
+
+    def read(self, after: Mapping[str, Watermark], limit: int) -> Sequence[SpoolBatch]:
+        """Batches after the watermarks (by spool id), oldest first, at most `limit` per spool file."""
+
+    def acknowledge(self, applied: Mapping[str, Watermark]) -> None:
+        """Publishes what the worker may prune, in `spool.ack`."""
+
+    def depth(self, applied: Mapping[str, Watermark]) -> int:
+        """Events waiting."""
+
+
+class RouteTable(Protocol):
+    """The control plane's end of `routes.json`."""
+
+    def publish(self, table: RoutingTable) -> None:
+        """Replaces the file atomically and wakes the data plane; raises OSError."""
+
+    def read(self) -> RoutingTable:
+        """What stands in the file now; an empty table when there is none."""
+
+
+# ---- store -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventQuery:
+    """Filters of an event listing: `where` maps event fields to the value they must have (as text)."""
+
+    limit: int = 100
+    before: int | None = None
+    """Only events with a smaller id."""
+    since: int | None = None
+    """Only events emitted at or after this instant (epoch ms)."""
+    where: Mapping[str, str] = field(default_factory=dict)
+
+
+class EventStore(Protocol):
+    """Events, for ever in time order. All methods raise `StoreFailure`."""
+
+    async def append(self, events: Sequence[Event], watermarks: Mapping[str, Watermark], now: int) -> None:
+        """Events and watermarks in one transaction. An event id that is already there is left as it is."""
+
+    async def watermarks(self) -> Mapping[str, Watermark]: ...
+
+    async def last_alive(self) -> int | None:
+        """When the last append was made (epoch ms): what separates downtime from time served."""
+
+    async def events(self, query: EventQuery) -> Sequence[Event]:
+        """Newest first."""
+
+    def replay(self, since: int) -> Iterator[Event]:
+        """Stored events from an instant (epoch ms) on, oldest first. Blocking: called in a thread."""
+
+
+class Ledger(Protocol):
+    """Alerts, outbox, journal and audit: what must never be half done. All methods raise `StoreFailure`."""
+
+    async def commit(self, decision: Decision) -> None:
+        """Everything in one fully synced transaction."""
+
+    async def alerts(self) -> Sequence[Alert]:
+        """The latest row of every fingerprint."""
+
+    async def queued(self) -> Sequence[Notification]:
+        """Notifications still to be sent, oldest first."""
+
+    async def notifications(self, limit: int = 100) -> Sequence[Notification]:
+        """Newest first."""
+
+    async def mitigations(self, limit: int = 200) -> Sequence[Mitigation]:
+        """Open rows first, then ended ones, newest first."""
+
+    async def audit(self, limit: int = 200) -> Sequence[AuditEntry]:
+        """Newest first."""
+
+
+# ---- the world -------------------------------------------------------------------------------------------------------
+
+
+class Notifier(Protocol):
+    """Sends one message to all URLs of a receiver, within a deadline, in another process. Never raises."""
+
+    async def send(self, urls: Sequence[str], message: Message, deadline_seconds: float) -> Delivery: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialFile:
+    """One entry of the upstream's `auth-files`."""
+
+    auth_index: str
+    name: str
+    provider_key: str
+
+
+class ManagementApi(Protocol):
+    """The upstream's management API. Raises `ManagementFailure`; after the first 401 or 403 every call fails as
+    `barred` without being sent, until the secret changes or 30 minutes pass."""
+
+    async def read(self, path: str) -> Any:
+        """GET `/v0/management/{path}`, decoded."""
+
+    async def write(self, path: str, value: Any) -> None:
+        """PUT `{"value": value}`."""
+
+    async def config_fingerprints(self) -> Mapping[str, str]:
+        """A hash of each top-level key of the upstream's config; no value is kept."""
+
+    async def credential_files(self) -> Sequence[CredentialFile]: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelEntry:
+    """One model of the upstream's inventory."""
+
+    model_id: str
+    owned_by: str | None = None
+
+
+class UpstreamProbes(Protocol):
+    """Cold requests to the upstream: reachability, inventory, and the ping that releases a fallback."""
+
+    async def reachable(self) -> bool: ...
+
+    async def models(self) -> Sequence[ModelEntry] | None:
+        """The inventory; None without `UPSTREAM_API_KEY` or when it is not served."""
+
+    async def ping(self, model: str, wire: Wire) -> bool | None:
+        """One small non-stream request to the original model, through our own proxy as a canary; None without a key."""
+
+    async def close(self) -> None: ...
+
+
+# ---- what the doors may ask ------------------------------------------------------------------------------------------
+
+
+class Operations(Protocol):
+    """What the web pages and the CLI may ask the engine. Actions raise `Conflict`."""
+
+    async def status(self) -> Mapping[str, Any]:
+        """The object of `GET /api/v1/status`."""
+
+    async def ready(self) -> Sequence[str]:
+        """What is still missing for readiness; empty when ready."""
+
+    async def alerts(self) -> Sequence[Alert]: ...
+
+    async def providers(self, window_seconds: float) -> Mapping[str, Mapping[str, Any]]:
+        """Figures per provider_key, as in `GET /api/v1/providers`."""
+
+    async def events(self, query: EventQuery) -> Sequence[Event]: ...
+
+    async def mitigations(self) -> Sequence[Mitigation]: ...
+
+    async def notifications(self) -> Sequence[Notification]: ...
+
+    async def audit(self) -> Sequence[AuditEntry]: ...
+
+    async def act(self, mitigation: str, action: str, actor: str) -> Mitigation:
+        """apply, approve, revert, hold or release, on an id or a name."""
+
+    def counters(self) -> Mapping[str, float]:
+        """Gauges and counters of the daemon itself, by metric name."""
+
+
+Job = Callable[[], Awaitable[None]]
+
+
+class Schedule(Protocol):
+    """Calls jobs at intervals; a job that still runs is not started again."""
+
+    def every(self, seconds: float, job: Job, *, name: str) -> None: ...
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
