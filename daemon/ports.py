@@ -150,6 +150,9 @@ class EventStore(Protocol):
     def replay(self, since: int) -> Iterator[Event]:
         """Stored events from an instant (epoch ms) on, oldest first. Blocking: called in a thread."""
 
+    async def prune(self, before: int, limit: int) -> int:
+        """Deletes at most `limit` of the oldest events emitted before an instant (epoch ms); how many there were."""
+
 
 class Ledger(Protocol):
     """Alerts, outbox, journal and audit: what must never be half done. All methods raise `StoreFailure`."""

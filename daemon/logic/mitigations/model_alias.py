@@ -23,3 +23,6 @@ class ModelAlias(MitigationOptions):
     from_: str = Field(alias="from")
     to: tuple[str, ...] = Field(min_length=1)
     release: Release = Release()
+
+
+OPTIONS = ModelAlias

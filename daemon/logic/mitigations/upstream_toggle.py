@@ -22,3 +22,6 @@ class UpstreamToggle(MitigationOptions):
     verify: Verify | Literal["none"] = "none"
     even_if_inert: bool = False
     """Write a setting that this upstream is known to ignore."""
+
+
+OPTIONS = UpstreamToggle

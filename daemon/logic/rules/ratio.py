@@ -45,3 +45,6 @@ class RatioRule(Rule):
     retries: Literal["exclude", "include"] = "exclude"
     """Whether marked retries count beside their first attempt."""
     levels: Mapping[Severity, RatioLevel] = Field(min_length=1)
+
+
+OPTIONS = RatioRule
