@@ -1,0 +1,117 @@
+"""Events in the database: written in bulk with their watermarks, read in time order."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, select
+
+from daemon.adapters.store.database import Database
+from daemon.adapters.store.dialects import insert_many, put
+from daemon.adapters.store.filters import listing, value_of
+from daemon.adapters.store.rows import LABELS_AT, SINGLES_AT, VOCABULARIES, Words, event_of, row_of
+from daemon.adapters.store.tables import applied, dim, event
+from daemon.adapters.store.vocabulary import Entry, Vocabulary
+from daemon.domain.event import Event, id_floor
+from daemon.ports import EventQuery, Watermark
+
+MOST = 1001
+"""The longest listing: a page of 1000, and one more that shows whether another follows."""
+REPLAY_PAGE = 1000
+NO_SPOOL = ""
+"""Stands in `applied` for appends that move no watermark, so that `last_alive` knows of them too."""
+
+
+class Events:
+    """The `EventStore` of one database.
+
+    The vocabularies have no cap yet: a caller that sends ever new model names or keys makes `series` and `dim` grow.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._labels = tuple(Vocabulary(table) for table in VOCABULARIES)
+        self._dim = Vocabulary(dim)
+
+    async def append(self, events: Sequence[Event], watermarks: Mapping[str, Watermark], now: int) -> None:
+        """Events and watermarks in one transaction. An event id that is already there is left as it is, and a
+        watermark never goes back."""
+        marks = watermarks or {NO_SPOOL: Watermark(batch_id=0, sequence=0)}
+
+        def work(connection: Connection) -> list[dict[Entry, int]]:
+            numbers = self._insert(connection, events)
+            put(
+                connection,
+                applied,
+                [_applied(spool_id, mark, now) for spool_id, mark in marks.items()],
+                rising="batch_id",
+            )
+            return numbers
+
+        # only now is it certain that the numbers are not rolled back
+        for vocabulary, numbers in zip((*self._labels, self._dim), await self._database.write(work), strict=True):
+            vocabulary.learn(numbers)
+
+    async def watermarks(self) -> Mapping[str, Watermark]:
+        """The watermark of every spool ever applied."""
+        rows = await self._database.read(lambda connection: connection.execute(select(applied)).all())
+        return {
+            row.spool_id: Watermark(batch_id=row.batch_id, sequence=row.sequence)
+            for row in rows
+            if row.spool_id != NO_SPOOL
+        }
+
+    async def last_alive(self) -> int | None:
+        """When the last append was made (epoch ms)."""
+        return await self._database.read(lambda connection: connection.scalar(select(func.max(applied.c.updated_at))))
+
+    async def events(self, query: EventQuery) -> Sequence[Event]:
+        """Newest first, at most 1001. Raises ValueError for a filter that no event could pass."""
+        for name, text in query.where.items():
+            value_of(name, text)
+
+        def work(connection: Connection) -> Sequence[Event]:
+            return self._events(connection, connection.execute(listing(connection, query, MOST)).all())
+
+        return await self._database.read(work)
+
+    def replay(self, since: int) -> Iterator[Event]:
+        """Stored events from an instant (epoch ms) on, oldest first; a page at a time, so no read lasts long."""
+        after = id_floor(since) - 1
+        while page := self._page(after):
+            yield from page
+            after = page[-1].event_id
+
+    async def prune(self, before: int, limit: int) -> int:
+        """Deletes at most `limit` of the oldest events emitted before an instant (epoch ms); how many there were."""
+        doomed = select(event.c.id).where(event.c.id < id_floor(before)).order_by(event.c.id).limit(limit)
+
+        def work(connection: Connection) -> int:
+            return connection.execute(delete(event).where(event.c.id.in_(doomed))).rowcount
+
+        return await self._database.write(work)
+
+    def _insert(self, connection: Connection, events: Sequence[Event]) -> list[dict[Entry, int]]:
+        words = [Words(one) for one in events]
+        labels = tuple(
+            vocabulary.numbers(connection, [one.labels[place] for one in words])
+            for place, vocabulary in enumerate(self._labels)
+        )
+        singles = self._dim.numbers(connection, [entry for one in words for entry in one.singles if entry is not None])
+        rows = [row_of(one, its, labels, singles) for one, its in zip(events, words, strict=True)]
+        insert_many(connection, event, rows)
+        return [*labels, singles]
+
+    def _page(self, after: int) -> Sequence[Event]:
+        statement = select(event).where(event.c.id > after).order_by(event.c.id).limit(REPLAY_PAGE)
+        with self._database.reading() as connection:
+            return self._events(connection, connection.execute(statement).all())
+
+    def _events(self, connection: Connection, rows: Sequence[Row[Any]]) -> Sequence[Event]:
+        numbers = zip(*[row[LABELS_AT] for row in rows], strict=True)
+        labels = [vocabulary.entries(connection, its) for vocabulary, its in zip(self._labels, numbers, strict=False)]
+        singles = self._dim.entries(connection, [number for row in rows for number in row[SINGLES_AT]])
+        return [event_of(row, labels, singles) for row in rows]
+
+
+def _applied(spool_id: str, mark: Watermark, now: int) -> dict[str, Any]:
+    return {"spool_id": spool_id, "batch_id": mark.batch_id, "sequence": mark.sequence, "updated_at": now}

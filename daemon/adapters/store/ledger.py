@@ -1,0 +1,78 @@
+"""The ledger in the database: a decision is one transaction; columns have the names of the fields."""
+
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Select, Table, case, select
+
+from daemon.adapters.store import tables
+from daemon.adapters.store.database import Database
+from daemon.adapters.store.dialects import add, put
+from daemon.domain.alert import Alert
+from daemon.domain.audit import AuditEntry
+from daemon.domain.decision import Decision
+from daemon.domain.mitigation import Mitigation, MitigationState
+from daemon.domain.notification import Notification, NotificationStatus
+
+T = TypeVar("T")
+
+OPEN = tuple(state for state in MitigationState if state.is_open)
+
+
+class DatabaseLedger:
+    """The `Ledger` of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def commit(self, decision: Decision) -> None:
+        """Everything in one fully synced transaction."""
+
+        def work(connection: Connection) -> None:
+            put(connection, tables.alert, _rows(tables.alert, decision.alerts))
+            put(connection, tables.notification, _rows(tables.notification, decision.notifications))
+            put(connection, tables.mitigation, _rows(tables.mitigation, decision.mitigations))
+            add(connection, tables.audit, _rows(tables.audit, decision.audit))
+
+        await self._database.write(work)
+
+    async def alerts(self) -> Sequence[Alert]:
+        """The latest row of every fingerprint."""
+        return await self._read(Alert, select(tables.alert))
+
+    async def queued(self) -> Sequence[Notification]:
+        """Notifications still to be sent, oldest first."""
+        columns = tables.notification.columns
+        statement = select(tables.notification).where(columns.status == NotificationStatus.QUEUED)
+        return await self._read(Notification, statement.order_by(columns.created_at, columns.id))
+
+    async def notifications(self, limit: int = 100) -> Sequence[Notification]:
+        """Newest first."""
+        columns = tables.notification.columns
+        newest = select(tables.notification).order_by(columns.created_at.desc(), columns.id.desc())
+        return await self._read(Notification, newest.limit(limit))
+
+    async def mitigations(self, limit: int = 200) -> Sequence[Mitigation]:
+        """Open rows first, then ended ones, newest first."""
+        columns = tables.mitigation.columns
+        ended = case((columns.state.in_(OPEN), 0), else_=1)
+        newest = select(tables.mitigation).order_by(ended, columns.planned_at.desc(), columns.id.desc())
+        return await self._read(Mitigation, newest.limit(limit))
+
+    async def audit(self, limit: int = 200) -> Sequence[AuditEntry]:
+        """Newest first: what was written last stands first."""
+        columns = [column for column in tables.audit.columns if column.name != "place"]
+        return await self._read(AuditEntry, select(*columns).order_by(tables.audit.columns.place.desc()).limit(limit))
+
+    async def _read(self, made: Callable[..., T], statement: Select[Any]) -> Sequence[T]:
+        def work(connection: Connection) -> Sequence[T]:
+            return [made(**row._mapping) for row in connection.execute(statement)]
+
+        return await self._database.read(work)
+
+
+def _rows(table: Table, things: Sequence[Any]) -> list[dict[str, Any]]:
+    names = [column.name for column in table.columns if column.name != "place"]
+    values = attrgetter(*names)
+    return [dict(zip(names, values(thing), strict=True)) for thing in things]

@@ -1,0 +1,91 @@
+"""The contract of `Ledger`, over the fake, SQLite and Postgres."""
+
+from dataclasses import replace
+
+import pytest
+
+from daemon.adapters.store import Store
+from daemon.domain.alert import AlertState
+from daemon.domain.decision import Decision
+from daemon.domain.mitigation import MitigationState
+from daemon.domain.notification import NotificationStatus
+from daemon.ports import Ledger
+from tests.contracts.things import (
+    NOON,
+    a_mitigation,
+    a_notification,
+    absent,
+    an_alert,
+    an_entry,
+    full_alert,
+    full_entry,
+    full_mitigation,
+    full_notification,
+)
+
+
+@pytest.fixture
+def ledger(any_store: Store) -> Ledger:
+    return any_store.ledger
+
+
+async def test_a_decision_comes_back_as_it_was(ledger: Ledger) -> None:
+    decision = Decision(
+        alerts=(an_alert(), full_alert()),
+        notifications=(a_notification(), full_notification()),
+        mitigations=(a_mitigation(), full_mitigation()),
+        audit=(an_entry(), full_entry()),
+    )
+    await ledger.commit(decision)
+    assert sorted(await ledger.alerts(), key=lambda row: row.fingerprint) == list(decision.alerts)
+    assert await ledger.notifications() == list(decision.notifications)[::-1]
+    assert await ledger.mitigations() == list(decision.mitigations)
+    assert await ledger.audit() == list(decision.audit)[::-1]
+
+
+def test_the_full_things_are_full() -> None:
+    assert absent(full_alert()) == absent(full_notification()) == absent(full_entry()) == set()
+    assert absent(full_mitigation()) == {"owners"}
+
+
+async def test_a_row_that_exists_is_replaced(ledger: Ledger) -> None:
+    await ledger.commit(
+        Decision(alerts=(an_alert(),), notifications=(a_notification(),), mitigations=(a_mitigation(),))
+    )
+    alert = an_alert(state=AlertState.FIRING, fired_at=NOON + 7)
+    sent = a_notification(status=NotificationStatus.DELIVERED, title="Firing", attempts=1)
+    applied = a_mitigation(state=MitigationState.APPLIED, value_before=[1], passes=2)
+    await ledger.commit(Decision(alerts=(alert,), notifications=(sent,), mitigations=(applied,)))
+    assert await ledger.alerts() == [alert]
+    assert await ledger.notifications() == [sent]
+    assert await ledger.mitigations() == [applied]
+
+
+async def test_an_audit_entry_is_only_ever_added(ledger: Ledger) -> None:
+    await ledger.commit(Decision(audit=(an_entry(),)))
+    await ledger.commit(Decision(audit=(replace(an_entry(), outcome="forged"), an_entry("a9", at=NOON - 1))))
+    assert await ledger.audit() == [an_entry("a9", at=NOON - 1), an_entry()]
+
+
+async def test_what_is_queued_comes_oldest_first(ledger: Ledger) -> None:
+    late, early = a_notification("late", created_at=NOON + 2), a_notification("early", created_at=NOON)
+    done = a_notification("done", status=NotificationStatus.SUPERSEDED)
+    await ledger.commit(Decision(notifications=(late, done, early)))
+    assert await ledger.queued() == [early, late]
+    assert await ledger.notifications(limit=1) == [late]
+
+
+async def test_open_mitigations_stand_first_then_the_newest(ledger: Ledger) -> None:
+    ended = [a_mitigation(f"e{at}", state=MitigationState.RESTORED, planned_at=NOON + at) for at in range(3)]
+    opened = [a_mitigation(f"o{state}", state=state, planned_at=NOON - 9) for state in MitigationState if state.is_open]
+    await ledger.commit(Decision(mitigations=(*ended, *opened)))
+    rows = await ledger.mitigations()
+    assert {row.id for row in rows[:4]} == {row.id for row in opened}
+    assert rows[4:] == ended[::-1]
+    assert await ledger.mitigations(limit=5) == rows[:5]
+
+
+async def test_nothing_committed_is_nothing_listed(ledger: Ledger) -> None:
+    await ledger.commit(Decision())
+    for listing in (ledger.alerts, ledger.queued, ledger.notifications, ledger.mitigations, ledger.audit):
+        assert list(await listing()) == []

@@ -1,0 +1,85 @@
+"""An event store in memory that keeps every promise of the port; set `failing` to make it refuse."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+
+from daemon.domain.errors import StoreFailure
+from daemon.domain.event import Event, id_floor
+from daemon.ports import EventQuery, Watermark
+
+FIELDS = frozenset(field.name for field in fields(Event))
+MOST = 1001
+
+
+class MemoryEventStore:
+    def __init__(self) -> None:
+        self.rows: dict[int, Event] = {}
+        self.applied: dict[str, Watermark] = {}
+        self.alive: int | None = None
+        self.failing = False
+        self.prunes: list[int] = []
+        """How many events each prune deleted."""
+
+    async def append(self, events: Sequence[Event], watermarks: Mapping[str, Watermark], now: int) -> None:
+        self._answer()
+        self.rows = {event.event_id: event for event in events} | self.rows
+        for spool_id, mark in watermarks.items():
+            if spool_id not in self.applied or self.applied[spool_id].batch_id <= mark.batch_id:
+                self.applied[spool_id] = mark
+        self.alive = now if self.alive is None else max(self.alive, now)
+
+    async def watermarks(self) -> Mapping[str, Watermark]:
+        self._answer()
+        return dict(self.applied)
+
+    async def last_alive(self) -> int | None:
+        self._answer()
+        return self.alive
+
+    async def events(self, query: EventQuery) -> Sequence[Event]:
+        self._answer()
+        if unknown := sorted(query.where.keys() - FIELDS):
+            raise ValueError(f"an event has no field {unknown[0]!r}")
+        found = [row for row in sorted(self.rows.values(), key=_id, reverse=True) if _matches(row, query)]
+        return found[: max(0, min(query.limit, MOST))]
+
+    def replay(self, since: int) -> Iterator[Event]:
+        self._answer()
+        yield from (row for row in sorted(self.rows.values(), key=_id) if row.event_id >= id_floor(since))
+
+    async def prune(self, before: int, limit: int) -> int:
+        self._answer()
+        doomed = sorted(event_id for event_id in self.rows if event_id < id_floor(before))[:limit]
+        for event_id in doomed:
+            del self.rows[event_id]
+        self.prunes.append(len(doomed))
+        return len(doomed)
+
+    def _answer(self) -> None:
+        if self.failing:
+            raise StoreFailure("the store was told to fail")
+
+
+def _id(event: Event) -> int:
+    return event.event_id
+
+
+def _matches(event: Event, query: EventQuery) -> bool:
+    return (
+        (query.before is None or event.event_id < query.before)
+        and (query.since is None or event.event_id >= id_floor(query.since))
+        and all(_says(getattr(event, name), text) for name, text in query.where.items())
+    )
+
+
+def _says(value: object, text: str) -> bool:
+    """What is absent matches nothing; a list matches each of its members."""
+    if value is None:
+        return False
+    if isinstance(value, bool):
+        return str(value).lower() == text
+    if isinstance(value, float):
+        return float(text) == value
+    if isinstance(value, tuple):
+        return text in value
+    return str(value) == text

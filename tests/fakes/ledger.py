@@ -1,0 +1,56 @@
+"""A ledger in memory that keeps every promise of the port; set `failing` to make it refuse."""
+
+from collections.abc import Sequence
+
+from daemon.domain.alert import Alert
+from daemon.domain.audit import AuditEntry
+from daemon.domain.decision import Decision
+from daemon.domain.errors import StoreFailure
+from daemon.domain.mitigation import Mitigation
+from daemon.domain.notification import Notification, NotificationStatus
+
+
+class MemoryLedger:
+    def __init__(self) -> None:
+        self.decisions: list[Decision] = []
+        """Everything committed, in order."""
+        self.alert_rows: dict[str, Alert] = {}
+        self.notification_rows: dict[str, Notification] = {}
+        self.mitigation_rows: dict[str, Mitigation] = {}
+        self.audit_rows: dict[str, AuditEntry] = {}
+        self.failing = False
+
+    async def commit(self, decision: Decision) -> None:
+        self._answer()
+        self.decisions.append(decision)
+        self.alert_rows |= {row.fingerprint: row for row in decision.alerts}
+        self.notification_rows |= {row.id: row for row in decision.notifications}
+        self.mitigation_rows |= {row.id: row for row in decision.mitigations}
+        self.audit_rows = self.audit_rows | {row.id: row for row in decision.audit if row.id not in self.audit_rows}
+
+    async def alerts(self) -> Sequence[Alert]:
+        self._answer()
+        return list(self.alert_rows.values())
+
+    async def queued(self) -> Sequence[Notification]:
+        self._answer()
+        rows = (row for row in self.notification_rows.values() if row.status is NotificationStatus.QUEUED)
+        return sorted(rows, key=lambda row: (row.created_at, row.id))
+
+    async def notifications(self, limit: int = 100) -> Sequence[Notification]:
+        self._answer()
+        newest = sorted(self.notification_rows.values(), key=lambda row: (row.created_at, row.id), reverse=True)
+        return newest[:limit]
+
+    async def mitigations(self, limit: int = 200) -> Sequence[Mitigation]:
+        self._answer()
+        newest = sorted(self.mitigation_rows.values(), key=lambda row: (row.planned_at, row.id), reverse=True)
+        return sorted(newest, key=lambda row: not row.state.is_open)[:limit]
+
+    async def audit(self, limit: int = 200) -> Sequence[AuditEntry]:
+        self._answer()
+        return list(self.audit_rows.values())[::-1][:limit]
+
+    def _answer(self) -> None:
+        if self.failing:
+            raise StoreFailure("the ledger was told to fail")

@@ -1,0 +1,350 @@
+"""Operations with a rich, fixed day behind them: an incident with everything in it that a door must show."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from daemon.domain.alert import Alert, AlertState, ResolvedBecause, Severity
+from daemon.domain.audit import AuditEntry
+from daemon.domain.errors import Conflict, StoreFailure
+from daemon.domain.event import Event, EventIds, Fault, Outcome, Source, Wire
+from daemon.domain.labels import fingerprint, labels_of
+from daemon.domain.mitigation import Effect, Mitigation, MitigationState, Mode
+from daemon.domain.notification import Notification, NotificationReason, NotificationStatus
+from daemon.ports import EventQuery
+
+NOW = 1_795_514_400_000  # 2026-11-24T10:00:00Z
+
+
+def an_alert(name: str = "ProviderRateLimited", severity: Severity = Severity.CRITICAL, **changes: Any) -> Alert:
+    labels = labels_of(changes.pop("labels", {"provider_key": "codex"}))
+    facts: dict[str, Any] = {
+        "fingerprint": fingerprint(name, labels, severity),
+        "episode": fingerprint(name, labels),
+        "alert": name,
+        "severity": severity,
+        "labels": labels,
+        "state": AlertState.FIRING,
+        "since": NOW - 250_000,
+        "fired_at": NOW - 250_000,
+        "last_data_at": NOW,
+        "value": 0.1234,
+        "samples": 1240,
+        "bad": 153,
+        "lower_bound": 0.106,
+        "window_seconds": 600.0,
+    }
+    return Alert(**facts | changes)
+
+
+def a_mitigation(name: str = "fallback", **changes: Any) -> Mitigation:
+    facts: dict[str, Any] = {
+        "id": "m-0001",
+        "name": name,
+        "kind": "model_alias",
+        "target": "model_alias:gpt-5.3-codex-spark",
+        "state": MitigationState.APPLIED,
+        "mode": Mode.AUTO,
+        "soft": True,
+        "owners": (an_alert("SparkErrorRatio", labels={}).fingerprint,),
+        "value_before": "gpt-5.3-codex-spark",
+        "value_wanted": "gpt-5.3-codex",
+        "planned_at": NOW - 190_000,
+        "applied_at": NOW - 189_000,
+        "expires_at": NOW + 1_611_000,
+        "evidence": "20% of 50 turns failed",
+    }
+    return Mitigation(**facts | changes)
+
+
+def events(count: int = 60) -> list[Event]:
+    ids = EventIds(node=1, worker=0)
+    rows = []
+    for n in range(count):
+        at = NOW - (count - n) * 1700
+        rows.append(_event(n, ids.next(at), at))
+    return rows[::-1]
+
+
+def _event(n: int, event_id: int, at: int) -> Event:
+    spark, limited, claude = n % 5 == 0, n % 8 == 3, n % 3 == 1
+    event = Event(
+        event_id=event_id,
+        emitted_at=at,
+        started_at=at - 2400 - n * 13,
+        duration_ms=2400 + n * 13,
+        ttft_ms=310 + n * 3,
+        node_id="nas",
+        method="POST",
+        endpoint="/v1/messages" if claude else "/v1/chat/completions",
+        wire=Wire.ANTHROPIC_MESSAGES if claude else Wire.OPENAI_CHAT,
+        stream=n % 2 == 0,
+        status=200,
+        outcome=Outcome.OK,
+        requested_model="claude-sonnet-5" if claude else "gpt-5.5",
+        model_id="claude-sonnet-5" if claude else "gpt-5.5",
+        provider_key="claude" if claude else "codex",
+        client_key_id="5f2c9a01d4e8b377",
+        input_tokens=1800 + n,
+        output_tokens=420,
+        total_tokens=2220 + n,
+        usage_present=True,
+        thinking_match=True,
+    )
+    if limited:
+        return replace(
+            event,
+            status=429,
+            outcome=Outcome.FAILED,
+            fault=Fault.PROVIDER_RATE_LIMITED,
+            ttft_ms=None,
+            total_tokens=None,
+            usage_present=None,
+        )
+    if spark and not claude:
+        return replace(
+            event,
+            requested_model="gpt-5.3-codex-spark",
+            model_id="gpt-5.3-codex",
+            mitigation_ids=("m-0001",),
+            source=Source.CANARY if n % 10 == 0 else Source.CLIENT,
+        )
+    if n % 17 == 0:
+        return replace(event, status=None, outcome=Outcome.CLIENT_ABORT)
+    return event
+
+
+class FakeOperations:
+    """Answers from lists that a test may change; `down` makes the store refuse."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self.missing: list[str] = []
+        self.acted: list[tuple[str, str, str]] = []
+        self.queries: list[EventQuery] = []
+        self.windows: list[float] = []
+        self.event_rows = events()
+        self.alert_rows = [
+            an_alert(severity=Severity.WARNING, since=NOW - 400_000, fired_at=NOW - 400_000),
+            an_alert(
+                summary="codex: 153 of 1240 turns were rate limited (12.3%, at least 10.6%)",
+                runbook="docs/runbook.md#repeated-429",
+            ),
+            an_alert(
+                "SparkErrorRatio",
+                labels={},
+                state=AlertState.CLEARING,
+                since=NOW - 20_000,
+                fired_at=NOW - 190_000,
+                value=0.2,
+                samples=50,
+                bad=10,
+                lower_bound=0.112,
+                summary="10 of 50 Spark turns failed (20%)",
+                acknowledged_by="alice",
+            ),
+            an_alert(
+                "ThinkingMismatch",
+                Severity.WARNING,
+                labels={"model_id": "gemini-3-pro"},
+                fired_at=None,
+                state=AlertState.PENDING,
+                since=NOW - 30_000,
+                value=0.031,
+                samples=96,
+                bad=3,
+                lower_bound=0.02,
+                summary="gemini-3-pro: 3 of 96 turns thought otherwise than asked",
+            ),
+            an_alert(
+                "ZeroUsageUnderLoad",
+                Severity.WARNING,
+                labels={"provider_key": "iflow"},
+                state=AlertState.RESOLVED,
+                since=NOW - 3_000_000,
+                fired_at=NOW - 4_200_000,
+                resolved_at=NOW - 3_000_000,
+                resolved_because=ResolvedBecause.CLEARED,
+            ),
+            an_alert("ProviderErrorRatio", Severity.WARNING, state=AlertState.INACTIVE, fired_at=None),
+        ]
+        self.mitigation_rows = [
+            a_mitigation(),
+            a_mitigation(
+                "quota-fallback",
+                id="m-0002",
+                kind="upstream_toggle",
+                soft=False,
+                target="upstream:quota-exceeded.switch-project",
+                value_before=False,
+                value_wanted=True,
+                owners=(self.alert_rows[1].fingerprint,),
+                effect=Effect.NO_EFFECT_KNOWN,
+                held_by="bob",
+            ),
+            a_mitigation(
+                "fallback",
+                id="m-0000",
+                state=MitigationState.RESTORED,
+                ended_at=NOW - 5_400_000,
+                expires_at=None,
+                owners=(),
+                outcome="lifted",
+            ),
+        ]
+        self.notification_rows = [
+            _notification(
+                "n-3",
+                NotificationReason.ESCALATED,
+                NotificationStatus.QUEUED,
+                2,
+                None,
+                "ProviderRateLimited critical: codex",
+                error="ntfy: timed out",
+            ),
+            _notification(
+                "n-2",
+                NotificationReason.OPENED,
+                NotificationStatus.DELIVERED,
+                1,
+                NOW - 184_000,
+                "SparkErrorRatio critical",
+            ),
+            _notification(
+                "n-1",
+                NotificationReason.OPENED,
+                NotificationStatus.DELIVERED,
+                1,
+                NOW - 394_000,
+                "ProviderRateLimited warning: codex",
+            ),
+        ]
+        self.audit_rows = [
+            AuditEntry(
+                id="a-1",
+                at=NOW - 189_000,
+                actor="rule:SparkErrorRatio",
+                subject="model_alias:spark",
+                action="apply",
+                before=None,
+                after="gpt-5.3-codex",
+                reason="20% of 50",
+                outcome="applied",
+            )
+        ]
+        self.status_now: dict[str, Any] = {
+            "version": "0.1.0",
+            "node_id": "nas",
+            "leader": True,
+            "upstream": {
+                "url": "http://127.0.0.1:8317",
+                "reachable": True,
+                "flavour": "CLIProxyAPI",
+                "capabilities": {},
+            },
+            "spool": {"depth": 3, "dropped_total": 0},
+            "store": {"ok": True, "url_masked": "sqlite:////var/lib/runbookd/runbookd.db"},
+            "config": {"ok": True, "loaded_at": NOW - 7_200_000, "errors": []},
+            "mitigation_mode": "auto",
+        }
+        self.figures: dict[str, dict[str, Any]] = {
+            "codex": _figures(1240, 0.134, 0.123, 2_480_000),
+            "claude": _figures(812, 0.0037, 0.0, 1_904_220),
+            "gemini": _figures(96, 0.0, 0.0, 88_140),
+        }
+
+    async def status(self) -> Mapping[str, Any]:
+        return self.status_now
+
+    async def ready(self) -> Sequence[str]:
+        return self.missing
+
+    async def alerts(self) -> Sequence[Alert]:
+        return self._stored(self.alert_rows)
+
+    async def providers(self, window_seconds: float) -> Mapping[str, Mapping[str, Any]]:
+        self.windows.append(window_seconds)
+        return self.figures
+
+    async def events(self, query: EventQuery) -> Sequence[Event]:
+        self.queries.append(query)
+        rows = [row for row in self._stored(self.event_rows) if query.before is None or row.event_id < query.before]
+        return [row for row in rows if all(_text(getattr(row, k)) == v for k, v in query.where.items())][: query.limit]
+
+    async def mitigations(self) -> Sequence[Mitigation]:
+        return self._stored(self.mitigation_rows)
+
+    async def notifications(self) -> Sequence[Notification]:
+        return self._stored(self.notification_rows)
+
+    async def audit(self) -> Sequence[AuditEntry]:
+        return self._stored(self.audit_rows)
+
+    async def act(self, mitigation: str, action: str, actor: str) -> Mitigation:
+        for row in self.mitigation_rows:
+            if mitigation in (row.id, row.name):
+                if not row.state.is_open:
+                    raise Conflict(f"{row.name} has ended: there is nothing to {action}")
+                self.acted.append((mitigation, action, actor))
+                return replace(row, state=MitigationState.RESTORING) if action == "revert" else row
+        raise Conflict(f"there is no mitigation {mitigation}")
+
+    def counters(self) -> Mapping[str, float]:
+        return {
+            "runbookd_events_total": 2148.0,
+            "runbookd_events_dropped_total": 0.0,
+            "runbookd_spool_depth": 3.0,
+            "runbookd_evaluation_lag_seconds": 0.041,
+            'runbookd_notifications_total{status="delivered"}': 2.0,
+        }
+
+    def _stored(self, rows: Sequence[Any]) -> Sequence[Any]:
+        if self.down:
+            raise StoreFailure("database disk image is malformed: /var/lib/runbookd/runbookd.db")
+        return rows
+
+
+def _notification(
+    id_: str,
+    reason: NotificationReason,
+    status: NotificationStatus,
+    attempts: int,
+    delivered_at: int | None,
+    title: str,
+    error: str | None = None,
+) -> Notification:
+    return Notification(
+        id=id_,
+        receiver="operators",
+        group_key="g",
+        reason=reason,
+        severity="critical",
+        status=status,
+        attempts=attempts,
+        title=title,
+        body=f"{title}\nsince 09:53",
+        created_at=(delivered_at or NOW - 2000) - 900,
+        not_before=NOW,
+        delivered_at=delivered_at,
+        error=error,
+    )
+
+
+def _figures(requests: int, error_ratio: float, limited: float, tokens: int) -> dict[str, Any]:
+    failures = round(requests * error_ratio)
+    return {
+        "request_count": requests,
+        "success_count": requests - failures,
+        "failure_count": failures,
+        "success_rate": 1 - error_ratio,
+        "error_ratio": error_ratio,
+        "rate_limited_ratio": limited,
+        "total_tokens": tokens,
+        "latency_p50_ms": 2210.0,
+        "latency_p95_ms": 9120.5,
+        "ttft_p95_ms": 640.0 if requests > 100 else None,
+    }
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
