@@ -1,0 +1,100 @@
+"""The control plane's end of the spool: reads every worker's file, and says what may be pruned."""
+
+import json
+import logging
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TypeVar
+
+from daemon.adapters.spool import codec, files
+from daemon.ports import SpoolBatch, Watermark
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_START = Watermark(batch_id=0, sequence=0)
+
+
+class SpoolReader:
+    """A `Spool` over a directory. Blocking; files may be missing, half made or damaged: the others are read."""
+
+    def __init__(self, directory: Path, acknowledged: Path) -> None:
+        self._directory = directory
+        self._acknowledged = acknowledged
+        self._published: dict[str, int] | None = None
+        self._complaints: dict[Path, str] = {}
+
+    def read(self, after: Mapping[str, Watermark], limit: int) -> Sequence[SpoolBatch]:
+        """Batches after the watermarks, oldest first, at most `limit` of each file.
+
+        A batch whose body cannot be read comes without events: it counts as lost, and the rest goes on.
+        """
+
+        def batches(connection: sqlite3.Connection, spool_id: str) -> list[SpoolBatch]:
+            rows = connection.execute(
+                "SELECT id, sequence, body FROM batches WHERE id > ? ORDER BY id LIMIT ?",
+                (after.get(spool_id, _START).batch_id, limit),
+            )
+            return [self._batch(spool_id, *row) for row in rows]
+
+        return [batch for found in self._each(batches) for batch in found]
+
+    def acknowledge(self, applied: Mapping[str, Watermark]) -> None:
+        """Replaces `spool.ack` atomically, if it would say something new. Raises OSError."""
+        wanted = {spool_id: watermark.batch_id for spool_id, watermark in applied.items()}
+        if wanted == self._published:
+            return
+        self._acknowledged.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = self._acknowledged.with_name(f"{self._acknowledged.name}.new")
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(wanted, file)
+        new.replace(self._acknowledged)
+        self._published = wanted
+
+    def depth(self, applied: Mapping[str, Watermark]) -> int:
+        """Events that wait, in all files."""
+
+        def waiting(connection: sqlite3.Connection, spool_id: str) -> int:
+            after = applied.get(spool_id, _START).batch_id
+            row = connection.execute("SELECT ifnull(sum(n), 0) FROM batches WHERE id > ?", (after,)).fetchone()
+            return int(row[0])
+
+        return sum(self._each(waiting))
+
+    def _each(self, ask: Callable[[sqlite3.Connection, str], T]) -> Iterator[T]:
+        for path in files.files_in(self._directory):
+            try:
+                with closing(files.open_for_reading(path)) as connection:
+                    if spool_id := _spool_id(connection):
+                        yield ask(connection, spool_id)
+            except sqlite3.Error as error:
+                self._complain(path, str(error))
+            else:
+                self._complaints.pop(path, None)
+
+    def _batch(self, spool_id: str, batch_id: int, sequence: int, body: bytes) -> SpoolBatch:
+        try:
+            events = codec.decode(body)
+        except ValueError as error:
+            log.error("batch %d of spool %s is lost: %s", batch_id, spool_id, error)
+            events = ()
+        return SpoolBatch(spool_id=spool_id, batch_id=batch_id, sequence=sequence, events=events)
+
+    def _complain(self, path: Path, text: str) -> None:
+        """Once, until the file can be read again or fails for another reason."""
+        if self._complaints.get(path) != text:
+            self._complaints[path] = text
+            log.warning("the spool file %s cannot be read: %s", path.name, text)
+
+
+def _spool_id(connection: sqlite3.Connection) -> str | None:
+    """None while the worker is still making the file."""
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'meta'").fetchone()
+    if not tables[0]:
+        return None
+    row = connection.execute("SELECT value FROM meta WHERE name = 'spool_id'").fetchone()
+    return row and str(row[0])
