@@ -1,1 +1,1 @@
-"""A small fake upstream with four wires, a management API and faults by scenario."""
+"""A fake upstream: four wires, a management API and faults by scenario, for tests and the demo."""

@@ -1,0 +1,250 @@
+"""The management API of the fake upstream: settings, credentials, and the ban after five failures."""
+
+import json
+from collections.abc import Awaitable, Callable
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from daemon.ports import Clock
+
+VERSION = "7.2.142"
+BAN_SECONDS = 1800
+FAILURES_ALLOWED = 5
+BASE = "/v0/management"
+
+BOOLEANS = (
+    "debug",
+    "request-log",
+    "usage-statistics-enabled",
+    "ws-auth",
+    "logging-to-file",
+    "quota-exceeded/switch-project",
+    "quota-exceeded/switch-preview-model",
+)
+STRATEGIES = {
+    "round-robin": "round-robin",
+    "rr": "round-robin",
+    "weighted-round-robin": "weighted-round-robin",
+    "wrr": "weighted-round-robin",
+    "fill-first": "fill-first",
+    "ff": "fill-first",
+}
+DEFAULTS: dict[str, Any] = {
+    "debug": False,
+    "request-log": False,
+    "usage-statistics-enabled": True,
+    "ws-auth": True,
+    "logging-to-file": False,
+    "request-retry": 3,
+    "quota-exceeded": {"switch-project": False, "switch-preview-model": False},
+    "routing": {"strategy": "round-robin"},
+    "oauth-model-alias": {},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """One credential file. `models` are the starts of the names of the models it serves."""
+
+    auth_index: str
+    name: str
+    provider: str
+    models: tuple[str, ...]
+
+
+CREDENTIALS = (
+    Credential("c0de00000000c0de", "codex-a@example.org.json", "codex", ("gpt-",)),
+    Credential("c1a0de000000c1a0", "claude-a@example.org.json", "claude", ("claude-",)),
+    Credential("9e31410000009e31", "gemini-a@example.org.json", "gemini", ("gemini-",)),
+    Credential("1f10a000000001f1", "iflow-a.json", "iflow", ("iflow/",)),
+    Credential("a9714a7000000a97", "antigravity-a.json", "antigravity", ("antigravity/",)),
+    Credential("0ca11b1e00000ca1", "compatible.json", "openai-compatibility", ("",)),
+)
+"""The first whose models fit serves; the last one serves whatever is left."""
+
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Management:
+    """Without a key the whole tree is not there (404)."""
+
+    def __init__(self, *, clock: Clock, key: str | None, api_keys: tuple[str, ...]) -> None:
+        self._clock = clock
+        self._key = key
+        self._api_keys = api_keys
+        self.reset()
+
+    def reset(self) -> None:
+        """Settings, credentials and bans as at the start."""
+        self._config = {**deepcopy(DEFAULTS), "api-keys": list(self._api_keys)}
+        self._fields: dict[str, dict[str, Any]] = {one.name: {} for one in CREDENTIALS}
+        self._failures: dict[str, tuple[int, float]] = {}
+
+    def credential_for(self, model: str) -> Credential | None:
+        """Which credential serves a model; None when it is disabled."""
+        credential = next(one for one in CREDENTIALS if model.startswith(one.models))
+        return None if self._fields[credential.name].get("disabled") else credential
+
+    def routes(self) -> list[Route]:
+        """All routes of the tree."""
+        if self._key is None:
+            return []
+        settings = [
+            self._route(f"/{name}", self._setting(name), "GET", "PUT", "PATCH")
+            for name in (*BOOLEANS, "routing/strategy", "oauth-model-alias")
+        ]
+        return [
+            *settings,
+            self._route("/config", self._read_config, "GET"),
+            self._route("/auth-files", self._list_credentials, "GET"),
+            self._route("/auth-files/status", self._patch_status, "PATCH"),
+            self._route("/auth-files/fields", self._patch_fields, "PATCH"),
+            self._route("/reset-quota", self._reset_quota, "POST"),
+        ]
+
+    # ---- who may come in -----------------------------------------------------------------------------------------
+
+    def _route(self, path: str, endpoint: Endpoint, *methods: str) -> Route:
+        async def guarded(request: Request) -> Response:
+            response = self._refusal(request) or await endpoint(request)
+            response.headers["x-cpa-version"] = VERSION
+            return response
+
+        return Route(BASE + path, guarded, methods=methods)
+
+    def _refusal(self, request: Request) -> Response | None:
+        caller, now = request.client.host if request.client else "", self._clock.monotonic()
+        failures, last = self._failures.get(caller, (0, now))
+        left = last + BAN_SECONDS - now
+        if failures >= FAILURES_ALLOWED and left > 0:
+            minutes, seconds = divmod(round(left), 60)
+            text = f"IP banned due to too many failed attempts. Try again in {minutes}m{seconds}s"
+            return _error(403, text)
+        key = _key_of(request)
+        if key == self._key:
+            self._failures.pop(caller, None)
+            return None
+        self._failures[caller] = ((failures if left > 0 else 0) + 1, now)
+        return _error(401, "invalid management key" if key else "missing management key")
+
+    # ---- settings ------------------------------------------------------------------------------------------------
+
+    def _setting(self, path: str) -> Endpoint:
+        *outer, name = path.split("/")
+
+        async def read_or_write(request: Request) -> Response:
+            place = self._config
+            for step in outer:
+                place = place[step]
+            if request.method == "GET":
+                return JSONResponse({name: place[name]})
+            return await self._write(place, name, request)
+
+        return read_or_write
+
+    async def _write(self, place: dict[str, Any], name: str, request: Request) -> Response:
+        body = await _object(request)
+        if name == "oauth-model-alias":
+            return self._write_aliases(body, request.method)
+        value = None if body is None else body.get("value")
+        if name == "strategy":
+            value = STRATEGIES.get(str(value))
+            if value is None:
+                return _error(400, "invalid strategy")
+        elif not isinstance(value, bool):
+            return _error(400, "invalid body")
+        place[name] = value
+        return JSONResponse({"status": "ok"})
+
+    def _write_aliases(self, body: dict[str, Any] | None, method: str) -> Response:
+        """PUT takes the whole map, PATCH the whole list of one channel; an empty list deletes it."""
+        if body is None:
+            return _error(400, "invalid body")
+        if method == "PUT":
+            self._config["oauth-model-alias"] = body
+            return JSONResponse({"status": "ok"})
+        channel, aliases = body.get("channel") or body.get("provider"), body.get("aliases")
+        if not isinstance(channel, str) or not isinstance(aliases, list):
+            return _error(400, "invalid body")
+        kept = {name: value for name, value in self._config["oauth-model-alias"].items() if name != channel}
+        self._config["oauth-model-alias"] = {**kept, channel: aliases} if aliases else kept
+        return JSONResponse({"status": "ok"})
+
+    async def _read_config(self, request: Request) -> Response:
+        return JSONResponse(self._config)
+
+    # ---- credentials ---------------------------------------------------------------------------------------------
+
+    async def _list_credentials(self, request: Request) -> Response:
+        return JSONResponse({"files": [self._file(one) for one in CREDENTIALS]})
+
+    def _file(self, credential: Credential) -> dict[str, Any]:
+        fields = {"disabled": False, **self._fields[credential.name]}
+        return {
+            "id": credential.name,
+            "auth_index": credential.auth_index,
+            "name": credential.name,
+            "type": credential.provider,
+            "provider": credential.provider,
+            "label": credential.name.removesuffix(".json"),
+            "status": "disabled" if fields["disabled"] else "active",
+            "status_message": "",
+            "unavailable": False,
+            "runtime_only": False,
+            "source": "file",
+            "size": 1024,
+            "account_type": "oauth",
+            **fields,
+        }
+
+    async def _patch_status(self, request: Request) -> Response:
+        body = await _object(request) or {}
+        if not body.get("name"):
+            return _error(400, "name is required")
+        if not isinstance(body.get("disabled"), bool):
+            return _error(400, "disabled is required")
+        if body["name"] not in self._fields:
+            return _error(404, "auth file not found")
+        self._fields[body["name"]]["disabled"] = body["disabled"]
+        return JSONResponse({"status": "ok", "disabled": body["disabled"]})
+
+    async def _patch_fields(self, request: Request) -> Response:
+        body = await _object(request) or {}
+        name = body.pop("name", None)
+        if not name:
+            return _error(400, "name is required")
+        if name not in self._fields:
+            return _error(404, "auth file not found")
+        self._fields[name].update(body)
+        return JSONResponse({"status": "ok"})
+
+    async def _reset_quota(self, request: Request) -> Response:
+        body = await _object(request) or {}
+        credential = next((one for one in CREDENTIALS if one.auth_index == body.get("auth_index")), None)
+        if credential is None:
+            return _error(404, "auth not found")
+        return JSONResponse({"status": "ok", "auth_index": credential.auth_index, "models": []})
+
+
+def _key_of(request: Request) -> str:
+    authorization = request.headers.get("authorization", "")
+    bearer = authorization[7:] if authorization.lower().startswith("bearer ") else authorization
+    return bearer.strip() or request.headers.get("x-management-key", "")
+
+
+async def _object(request: Request) -> dict[str, Any] | None:
+    try:
+        value = json.loads(await request.body())
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _error(status: int, text: str) -> Response:
+    return JSONResponse({"error": text}, status_code=status)

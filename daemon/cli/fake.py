@@ -1,0 +1,59 @@
+"""`runbookd fake`: a fake upstream with four wires and faults, for trying things out."""
+
+import asyncio
+import signal
+from argparse import ArgumentParser, BooleanOptionalAction, Namespace
+from socket import socket
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from daemon.adapters.fake.app import FakeUpstream
+
+HELP = "a fake upstream with four wires and faults, for trying things out"
+
+
+def configure(parser: ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8317, help="0 is any free one (default: 8317)")
+    parser.add_argument(
+        "--scenario",
+        default="healthy",
+        metavar="FILE|NAME",
+        help="YAML, or one of healthy, storm, spark, zero-usage, thinking-drift, down",
+    )
+    parser.add_argument(
+        "--api-key", action="append", default=[], metavar="KEY", help="a key that clients must send; may be repeated"
+    )
+    parser.add_argument("--management-key", metavar="KEY", help="serve the management API under this key")
+    parser.add_argument(
+        "--trace", action=BooleanOptionalAction, default=True, help="say the credential in X-CPA-TRACE-ID"
+    )
+
+
+def run(args: Namespace) -> int:
+    from daemon.adapters.clock import SystemClock
+    from daemon.adapters.fake.app import FakeUpstream
+    from daemon.adapters.fake.playback import listen
+    from daemon.adapters.fake.scenario import load_scenario
+
+    upstream = FakeUpstream(
+        clock=SystemClock(),
+        scenario=load_scenario(args.scenario),
+        api_keys=args.api_key,
+        management_key=args.management_key,
+        trace=args.trace,
+    )
+    asyncio.run(_serve(upstream, listen(args.host, args.port), args.scenario))
+    return 0
+
+
+async def _serve(upstream: "FakeUpstream", listener: socket, scenario: str) -> None:
+    """Until SIGINT or SIGTERM."""
+    from daemon.adapters.fake.playback import serving
+
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with serving(upstream, listener) as address:
+        print(f"fake upstream at {address} ({scenario}); change it with PUT {address}/_fake/scenario", flush=True)
+        await stop.wait()
