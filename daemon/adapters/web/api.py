@@ -1,0 +1,247 @@
+"""The API of the control port: one table of endpoints, from which the routes and the OpenAPI document are made."""
+
+import json
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any, get_args, get_type_hints
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from daemon.adapters.web import shapes
+from daemon.adapters.web.problems import BadParameter
+from daemon.domain.event import Event
+from daemon.domain.selection import CLOSED
+from daemon.domain.units import parse_duration
+from daemon.ports import EventQuery, Operations
+
+PREFIX = "/api/v1"
+ACTIONS = ("apply", "approve", "revert", "hold", "release")
+SHOWN_STATES = ("pending", "firing", "resolved")
+DEFAULT_WINDOW, LONGEST_WINDOW = "10m", 7 * 86400.0
+DEFAULT_LIMIT, HIGHEST_LIMIT = 100, 1000
+ACTOR = re.compile(r"[\w.@-]{1,64}")
+
+Parameters = Mapping[str, str]
+Answer = Callable[[Operations, Request], Awaitable[Any]]
+
+_TYPES = {name: frozenset(get_args(hint) or (hint,)) for name, hint in get_type_hints(Event).items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One call: what it is for, which query parameters it takes, and who answers."""
+
+    method: str = "GET"
+    path: str
+    summary: str
+    parameters: Parameters = field(default_factory=dict)
+    answer: Answer
+
+
+async def _status(operations: Operations, _: Request) -> Any:
+    return shapes.status(await operations.status())
+
+
+async def _alerts(operations: Operations, request: Request) -> Any:
+    state, name = request.query_params.get("state"), request.query_params.get("alert")
+    if state is not None and state not in SHOWN_STATES:
+        raise BadParameter("state", f"{state!r} is none of {', '.join(SHOWN_STATES)}")
+    alerts, mitigations = await operations.alerts(), await operations.mitigations()
+    rows = [shapes.alert(alert, mitigations) for alert in alerts if shapes.is_shown(alert)]
+    return {"alerts": [row for row in rows if state in (None, row["state"]) and name in (None, row["alert"])]}
+
+
+async def _providers(operations: Operations, request: Request) -> Any:
+    text = request.query_params.get("window", DEFAULT_WINDOW)
+    try:
+        seconds = parse_duration(text)
+    except ValueError as error:
+        raise BadParameter("window", str(error)) from None
+    if not 0 < seconds <= LONGEST_WINDOW:
+        raise BadParameter("window", "must be longer than 0s and at most 7d")
+    whole = int(seconds) if seconds.is_integer() else seconds
+    return {"window_seconds": whole, "providers": await operations.providers(seconds)}
+
+
+async def _events(operations: Operations, request: Request) -> Any:
+    parameters = dict(request.query_params)
+    limit = _whole(parameters.pop("limit", str(DEFAULT_LIMIT)), "limit", highest=HIGHEST_LIMIT)
+    before = parameters.pop("before", None)
+    query = EventQuery(
+        limit=limit + 1,  # one more shows whether there is a next page
+        before=None if before is None else _whole(before, "before", highest=2**63 - 1),
+        where={name: _event_value(name, text) for name, text in parameters.items()},
+    )
+    found = await operations.events(query)
+    page = found[:limit]
+    return {
+        "events": [shapes.event(event) for event in page],
+        "next": str(page[-1].event_id) if len(found) > limit else None,
+    }
+
+
+async def _mitigations(operations: Operations, _: Request) -> Any:
+    return {"mitigations": [shapes.mitigation(row) for row in await operations.mitigations()]}
+
+
+async def _notifications(operations: Operations, _: Request) -> Any:
+    return {"notifications": [shapes.notification(row) for row in await operations.notifications()]}
+
+
+async def _audit(operations: Operations, _: Request) -> Any:
+    return {"audit": [shapes.audit_entry(entry) for entry in await operations.audit()]}
+
+
+async def _act(operations: Operations, request: Request) -> Any:
+    action = request.path_params["action"]
+    if action not in ACTIONS:
+        raise HTTPException(404)
+    return shapes.mitigation(await operations.act(request.path_params["mitigation"], action, _actor(request)))
+
+
+async def _openapi(_: Operations, __: Request) -> Any:
+    return openapi()
+
+
+ENDPOINTS = (
+    Endpoint(path="/status", summary="Is all well: upstream, spool, store, config, mode", answer=_status),
+    Endpoint(
+        path="/alerts",
+        summary="Pending, firing and resolved alerts, one row per fingerprint",
+        parameters={"state": "pending, firing or resolved", "alert": "The name of a rule"},
+        answer=_alerts,
+    ),
+    Endpoint(
+        path="/providers",
+        summary="Figures per provider_key over a window",
+        parameters={"window": "A duration with its unit; 10m unless said"},
+        answer=_providers,
+    ),
+    Endpoint(
+        path="/events",
+        summary="Events, newest first; any event field is a filter",
+        parameters={
+            "limit": f"1 to {HIGHEST_LIMIT}; {DEFAULT_LIMIT} unless said",
+            "before": "Only events older than this event_id: the `next` of the page before",
+            **dict.fromkeys(shapes.EVENT_FIELDS, "Only events with this value"),
+        },
+        answer=_events,
+    ),
+    Endpoint(path="/mitigations", summary="The journal: open rows first", answer=_mitigations),
+    Endpoint(path="/notifications", summary="Messages, newest first", answer=_notifications),
+    Endpoint(path="/audit", summary="Who did what, why, and what came of it", answer=_audit),
+    Endpoint(
+        method="POST",
+        path="/mitigations/{mitigation}/{action}",
+        summary=f"One of {', '.join(ACTIONS)}, on an id or a name; 409 says why not",
+        answer=_act,
+    ),
+    Endpoint(path="/openapi.json", summary="This document", answer=_openapi),
+)
+
+
+def routes(operations: Operations) -> list[Route]:
+    """A route for each endpoint."""
+    return [_route(endpoint, operations) for endpoint in ENDPOINTS]
+
+
+def _route(endpoint: Endpoint, operations: Operations) -> Route:
+    async def answer(request: Request) -> Response:
+        for name in request.query_params:
+            if name not in endpoint.parameters:
+                known = ", ".join(list(endpoint.parameters)[:3]) or "none"
+                raise BadParameter(name, f"is not a parameter of {endpoint.path} (it takes: {known})")
+        return json_response(await endpoint.answer(operations, request))
+
+    return Route(PREFIX + endpoint.path, answer, methods=[endpoint.method])
+
+
+def json_response(body: Any, status: int = 200) -> Response:
+    """Compact UTF-8; NaN would not be JSON and is refused."""
+    text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain)
+    return Response(text, status, media_type="application/json")
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, Mapping | MappingProxyType):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def openapi() -> dict[str, Any]:
+    """A small OpenAPI 3.1 document."""
+    paths: dict[str, dict[str, Any]] = {}
+    for endpoint in ENDPOINTS:
+        paths.setdefault(PREFIX + endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "runbookd", "version": "1"},
+        "security": [{"token": []}, {"session": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "session": {"type": "apiKey", "in": "cookie", "name": "runbookd_session"},
+            }
+        },
+    }
+
+
+def _operation(endpoint: Endpoint) -> dict[str, Any]:
+    text = {"type": "string"}
+    in_path = [
+        {"name": name, "in": "path", "required": True, "schema": {"enum": ACTIONS} if name == "action" else text}
+        for name in re.findall(r"\{(\w+)\}", endpoint.path)
+    ]
+    in_query = [
+        {"name": name, "in": "query", "description": says, "schema": text} for name, says in endpoint.parameters.items()
+    ]
+    problem = {"description": "What is wrong", "content": {"application/problem+json": {}}}
+    return {
+        "summary": endpoint.summary,
+        "parameters": in_path + in_query,
+        "responses": {"200": {"description": "OK", "content": {"application/json": {}}}, "default": problem},
+    }
+
+
+def _actor(request: Request) -> str:
+    name = request.headers.get("x-runbookd-actor", request.state.door)
+    if not ACTOR.fullmatch(name):
+        raise BadParameter("X-Runbookd-Actor", "must be 1 to 64 letters, digits, dots, dashes or @")
+    return f"human:{name}"
+
+
+def _whole(text: str, name: str, *, highest: int) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 20 and 1 <= int(text) <= highest):
+        raise BadParameter(name, f"must be a whole number from 1 to {highest}")
+    return int(text)
+
+
+def _event_value(name: str, text: str) -> str:
+    """A filter's value as text, once it is certain that the field could have it."""
+    types = _TYPES[name]
+    if name in CLOSED and text not in CLOSED[name]:
+        raise BadParameter(name, f"{text!r} is none of {', '.join(sorted(CLOSED[name]))}")
+    if bool in types and text not in ("true", "false"):
+        raise BadParameter(name, "must be true or false")
+    if name.endswith("_at"):
+        return _epoch_ms(name, text)
+    if int in types and not re.fullmatch(r"-?\d{1,19}", text, re.ASCII):
+        raise BadParameter(name, "must be a whole number")
+    if float in types and not re.fullmatch(r"-?\d{1,15}(\.\d{1,9})?", text, re.ASCII):
+        raise BadParameter(name, "must be a number")
+    return text
+
+
+def _epoch_ms(name: str, text: str) -> str:
+    try:
+        at = datetime.fromisoformat(text)
+        return str((at - shapes.EPOCH) // timedelta(milliseconds=1))
+    except (ValueError, TypeError):
+        raise BadParameter(name, "must be an instant such as 2026-11-24T10:00:00.000Z") from None

@@ -1,0 +1,49 @@
+"""`runbookd alerts`: what is pending, firing and resolved."""
+
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+from daemon.cli.client import connect
+from daemon.cli.output import ABSENT, SEVERITY, Cell, ago, clean, print_json, print_table
+from daemon.domain.units import say_ratio
+
+HELP = "what is pending, firing and resolved"
+STATES = ("firing", "pending", "resolved")
+
+
+def configure(parser: ArgumentParser) -> None:
+    parser.add_argument("--state", choices=STATES, help="only alerts in this state")
+    parser.add_argument("--alert", metavar="NAME", help="only alerts of this rule")
+    parser.add_argument("--json", action="store_true", help="print the API's object")
+
+
+def run(args: Namespace) -> int:
+    wanted = {name: value for name in ("state", "alert") if (value := getattr(args, name)) is not None}
+    answer = connect(args).get("alerts", wanted)
+    if args.json:
+        print_json(answer)
+    elif not answer["alerts"]:
+        print("No alerts.")
+    else:
+        rows = sorted(answer["alerts"], key=lambda row: (STATES.index(row["state"]), row["severity"], row["since"]))
+        print_table(
+            ("STATE", "SEVERITY", "ALERT", "LABELS", "VALUE", "BAD", "FOR", "MITIGATIONS"), list(map(_row, rows))
+        )
+        for row in rows:
+            if row["state"] == "firing" and row["summary"]:
+                print(f"\n{row['alert']}: {clean(row['summary'])}")
+    return 0
+
+
+def _row(row: dict[str, Any]) -> list[Cell]:
+    shade = SEVERITY.get(row["severity"], "bold") if row["state"] == "firing" else "grey"
+    return [
+        (row["state"], shade),
+        row["severity"],
+        row["alert"],
+        " ".join(f"{name}={value}" for name, value in row["labels"].items()) or ABSENT,
+        ABSENT if row["value"] is None else say_ratio(row["value"]),
+        f"{row['bad']}/{row['samples']}",
+        ago(row["since"]),
+        " ".join(row["mitigations"]) or ABSENT,
+    ]

@@ -1,0 +1,225 @@
+"""The shapes that others rely on, and what happens to those who ask wrongly."""
+
+import json
+from dataclasses import fields, replace
+from typing import Any
+
+import httpx
+import pytest
+
+from daemon.adapters.web.api import ENDPOINTS, PREFIX
+from daemon.domain.event import Event
+from daemon.ports import EventQuery
+from tests.fakes.operations import NOW, FakeOperations, an_alert
+
+ALERT = (
+    "fingerprint alert severity state labels value samples bad lower_bound since summary mitigations "
+    "acknowledged_by silenced"
+)
+MITIGATION = "id name kind target state mode owners value_before value_wanted applied_at expires_at effect evidence"
+NOTIFICATION = "id receiver reason status attempts title body created_at delivered_at"
+PROVIDER = (
+    "request_count success_count failure_count success_rate error_ratio rate_limited_ratio total_tokens "
+    "latency_p50_ms latency_p95_ms ttft_p95_ms"
+)
+SHAPES = {
+    "alerts": ALERT,
+    "events": " ".join(field.name for field in fields(Event)),
+    "mitigations": MITIGATION,
+    "notifications": NOTIFICATION,
+    "audit": "id at actor subject action before after reason outcome",
+}
+
+
+async def get(client: httpx.AsyncClient, path: str) -> Any:
+    response = await client.get(f"/api/v1/{path}")
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"] == "application/json"
+    return response.json()
+
+
+@pytest.mark.parametrize("listing", SHAPES)
+async def test_rows_have_every_promised_field(client: httpx.AsyncClient, listing: str) -> None:
+    rows = (await get(client, listing))[listing]
+    assert rows
+    assert all(set(SHAPES[listing].split()) <= set(row) for row in rows)
+
+
+async def test_status_has_its_shape_and_no_password(client: httpx.AsyncClient, operations: FakeOperations) -> None:
+    operations.status_now["upstream"]["url"] = "http://user:s3cret@127.0.0.1:8317/?key=s3cret"
+    status = await get(client, "status")
+    assert status["upstream"] == {
+        "url": "http://127.0.0.1:8317/",
+        "reachable": True,
+        "flavour": "CLIProxyAPI",
+        "capabilities": {},
+    }
+    assert status["config"] == {"ok": True, "loaded_at": "2026-11-24T08:00:00.000Z", "errors": []}
+    assert {"version", "node_id", "leader", "spool", "store", "mitigation_mode"} <= set(status)
+
+
+async def test_an_alert_shows_what_it_is_outside(client: httpx.AsyncClient) -> None:
+    alerts = (await get(client, "alerts"))["alerts"]
+    assert [row["state"] for row in alerts] == ["firing", "firing", "firing", "pending", "resolved"]
+    spark = next(row for row in alerts if row["alert"] == "SparkErrorRatio")
+    assert spark["since"] == spark["fired_at"] == "2026-11-24T09:56:50.000Z"
+    assert spark["mitigations"] == ["fallback"]
+    assert alerts[0]["mitigations"] == []
+    assert alerts[0]["labels"] == {"provider_key": "codex"}
+    assert alerts[4]["resolved_because"] == "cleared"
+
+
+@pytest.mark.parametrize(
+    ("query", "count"), [("?state=firing", 3), ("?state=resolved", 1), ("?alert=SparkErrorRatio", 1), ("?alert=No", 0)]
+)
+async def test_alerts_are_narrowed(client: httpx.AsyncClient, query: str, count: int) -> None:
+    assert len((await get(client, f"alerts{query}"))["alerts"]) == count
+
+
+@pytest.mark.parametrize(("query", "seconds"), [("", 600), ("?window=1h", 3600), ("?window=500ms", 0.5)])
+async def test_providers_over_a_window(
+    client: httpx.AsyncClient, operations: FakeOperations, query: str, seconds: float
+) -> None:
+    answer = await get(client, f"providers{query}")
+    assert answer["window_seconds"] == seconds
+    assert operations.windows == [seconds]
+    assert set(answer["providers"]["codex"]) == set(PROVIDER.split())
+
+
+async def test_an_event_is_written_for_javascript(client: httpx.AsyncClient, operations: FakeOperations) -> None:
+    event = (await get(client, "events?limit=1"))["events"][0]
+    assert event["event_id"] == str(operations.event_rows[0].event_id)
+    assert event["emitted_at"].endswith("Z")
+    assert event["outcome"] == "failed"
+    assert event["fault"] == "provider_rate_limited"
+    assert event["total_tokens"] is None
+    assert event["mitigation_ids"] == []
+
+
+async def test_next_leads_through_all_pages(client: httpx.AsyncClient, operations: FakeOperations) -> None:
+    seen: list[str] = []
+    page = await get(client, "events?limit=25")
+    while True:
+        seen += [event["event_id"] for event in page["events"]]
+        if page["next"] is None:
+            break
+        page = await get(client, f"events?limit=25&before={page['next']}")
+    assert seen == [str(event.event_id) for event in operations.event_rows]
+
+
+async def test_event_filters_reach_the_store_as_text(client: httpx.AsyncClient, operations: FakeOperations) -> None:
+    await get(
+        client, "events?provider_key=codex&outcome=failed&status=429&stream=true&emitted_at=2026-11-24T10:00:00.250Z"
+    )
+    where = {
+        "provider_key": "codex",
+        "outcome": "failed",
+        "status": "429",
+        "stream": "true",
+        "emitted_at": str(NOW + 250),
+    }
+    assert operations.queries == [EventQuery(limit=101, where=where)]
+
+
+@pytest.mark.parametrize(
+    ("path", "parameter"),
+    [
+        ("status?x=1", "x"),
+        ("alerts?state=clearing", "state"),
+        ("providers?window=10", "window"),
+        ("providers?window=0s", "window"),
+        ("providers?window=99w", "window"),
+        ("events?limit=0", "limit"),
+        ("events?limit=1001", "limit"),
+        ("events?limit=%D9%A1", "limit"),
+        ("events?before=abc", "before"),
+        ("events?before=99999999999999999999", "before"),
+        ("events?provider=codex", "provider"),
+        ("events?outcome=bad", "outcome"),
+        ("events?fault=x", "fault"),
+        ("events?stream=yes", "stream"),
+        ("events?status=4xx", "status"),
+        ("events?retry_after_seconds=x", "retry_after_seconds"),
+        ("events?emitted_at=yesterday", "emitted_at"),
+        ("events?emitted_at=2026-11-24T10:00:00", "emitted_at"),
+    ],
+)
+async def test_a_bad_parameter_is_named(client: httpx.AsyncClient, path: str, parameter: str) -> None:
+    response = await client.get(f"/api/v1/{path}")
+    assert problem(response, 400)["parameter"] == parameter
+    assert response.json()["detail"].startswith(f"{parameter}: ")
+
+
+async def test_an_action_gives_the_row_and_who_did_it(client: httpx.AsyncClient, operations: FakeOperations) -> None:
+    response = await client.post("/api/v1/mitigations/m-0001/revert", headers={"x-runbookd-actor": "alice"})
+    assert response.status_code == 200
+    assert response.json()["state"] == "restoring"
+    await client.post("/api/v1/mitigations/quota-fallback/hold")
+    assert operations.acted == [("m-0001", "revert", "human:alice"), ("quota-fallback", "hold", "human:token")]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "detail"),
+    [
+        ("POST", "mitigations/m-0000/revert", 409, "fallback has ended: there is nothing to revert"),
+        ("POST", "mitigations/nothing/apply", 409, "there is no mitigation nothing"),
+        ("POST", "mitigations/m-0001/destroy", 404, "There is nothing here."),
+        ("GET", "mitigations/m-0001/revert", 405, "Method Not Allowed"),
+        ("POST", "status", 405, "Method Not Allowed"),
+        ("GET", "nowhere", 404, "There is nothing here."),
+    ],
+)
+async def test_refusals_are_problem_documents(
+    client: httpx.AsyncClient, method: str, path: str, status: int, detail: str
+) -> None:
+    assert problem(await client.request(method, f"/api/v1/{path}"), status)["detail"] == detail
+
+
+async def test_a_strange_actor_is_refused(client: httpx.AsyncClient, operations: FakeOperations) -> None:
+    response = await client.post("/api/v1/mitigations/m-0001/hold", headers={"x-runbookd-actor": "a b"})
+    problem(response, 400)
+    assert operations.acted == []
+
+
+@pytest.mark.parametrize("path", ["alerts", "events", "mitigations", "notifications", "audit"])
+async def test_a_store_that_is_down_is_503_without_insides(
+    client: httpx.AsyncClient, operations: FakeOperations, path: str
+) -> None:
+    operations.down = True
+    response = await client.get(f"/api/v1/{path}")
+    assert "malformed" not in problem(response, 503)["detail"]
+    assert response.headers["retry-after"] == "5"
+
+
+async def test_a_mistake_of_ours_is_500_without_insides(client: httpx.AsyncClient, operations: FakeOperations) -> None:
+    operations.status_now = {"secret": object()}
+    response = await client.get("/api/v1/status")
+    assert "object" not in problem(response, 500)["detail"]
+    assert "content-security-policy" in response.headers
+
+
+async def test_hostile_text_stays_text(client: httpx.AsyncClient, operations: FakeOperations) -> None:
+    operations.event_rows = [replace(operations.event_rows[0], requested_model='\u2028"}<script>\x00')]
+    assert (await get(client, "events"))["events"][0]["requested_model"] == '\u2028"}<script>\x00'
+
+
+async def test_openapi_describes_every_endpoint(client: httpx.AsyncClient) -> None:
+    paths = (await get(client, "openapi.json"))["paths"]
+    assert {PREFIX + endpoint.path for endpoint in ENDPOINTS} == set(paths)
+    assert {"limit", "before", "provider_key"} <= {
+        each["name"] for each in paths["/api/v1/events"]["get"]["parameters"]
+    }
+
+
+async def test_a_flood_of_alerts_is_all_there(client: httpx.AsyncClient, operations: FakeOperations) -> None:
+    operations.alert_rows = [an_alert(labels={"provider_key": str(n)}) for n in range(300)]
+    assert len((await get(client, "alerts"))["alerts"]) == 300
+
+
+def problem(response: httpx.Response, status: int) -> dict[str, Any]:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    body: dict[str, Any] = json.loads(response.text)
+    assert {"type", "title", "status", "detail"} <= set(body)
+    assert body["status"] == status
+    return body

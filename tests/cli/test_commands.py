@@ -1,0 +1,186 @@
+"""What the reading commands show, against a real control port."""
+
+import json
+import sys
+from dataclasses import replace
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from daemon import cli
+from daemon.cli import events, output
+from daemon.domain.event import EventIds
+from tests.cli.conftest import TOKEN, Control
+from tests.fakes.operations import NOW, a_mitigation
+
+
+@pytest.fixture
+def run(control: Control, capsys: pytest.CaptureFixture[str]) -> Any:
+    def call(*argv: str, code: int = 0) -> str:
+        assert cli.main(argv) == code
+        captured = capsys.readouterr()
+        assert TOKEN not in captured.out + captured.err
+        return captured.out + captured.err
+
+    return call
+
+
+def test_status_says_what_is_going_on(run: Any, control: Control) -> None:
+    out = run("status")
+    assert "runbookd 0.1.0 on nas (leader)" in out
+    assert "2 critical firing, 1 warning firing, 1 pending" in out
+    assert "auto, 2 in force" in out
+    control.operations.missing = ["rules loaded"]
+    control.operations.status_now["store"]["ok"] = False
+    out = run("status")
+    assert "not yet: rules loaded" in out
+    assert "does not answer" in out
+
+
+@pytest.mark.parametrize(
+    ("argv", "key"),
+    [(("status",), "version"), (("alerts",), "alerts"), (("mitigations", "list"), "mitigations")],
+)
+def test_json_is_the_api_object(run: Any, argv: tuple[str, ...], key: str) -> None:
+    assert key in json.loads(run(*argv, "--json"))
+
+
+def test_alerts_are_a_table_with_the_worst_first(run: Any) -> None:
+    lines = run("alerts").splitlines()
+    assert lines[0].split() == ["STATE", "SEVERITY", "ALERT", "LABELS", "VALUE", "BAD", "FOR", "MITIGATIONS"]
+    assert lines[1].split()[:6] == [
+        "firing",
+        "critical",
+        "ProviderRateLimited",
+        "provider_key=codex",
+        "12.3%",
+        "153/1240",
+    ]
+    assert [line.split()[0] for line in lines[1:6]] == ["firing", "firing", "firing", "pending", "resolved"]
+    assert "SparkErrorRatio: 10 of 50 Spark turns failed (20%)" in lines
+
+
+def test_alerts_can_be_narrowed(run: Any) -> None:
+    assert len(json.loads(run("alerts", "--state", "pending", "--json"))["alerts"]) == 1
+    assert len(json.loads(run("alerts", "--alert", "SparkErrorRatio", "--json"))["alerts"]) == 1
+    assert run("alerts", "--alert", "None") == "No alerts.\n"
+
+
+def test_mitigations_list_shows_targets_changes_and_ends(run: Any) -> None:
+    out = run("mitigations", "list")
+    assert "m-0002  quota-fallback  upstream:quota-exceeded.switch-project  applied" in out
+    assert "false -> true" in out
+    assert "held by bob" in out
+
+
+def test_an_action_is_done_in_the_users_name(run: Any, control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "al ice")
+    assert (
+        run("mitigations", "hold", "quota-fallback")
+        == "quota-fallback  upstream:quota-exceeded.switch-project: applied\n"
+    )
+    assert control.operations.acted == [("quota-fallback", "hold", "human:al_ice")]
+
+
+def test_a_conflict_is_1_and_keeps_nobody_else_waiting(run: Any, control: Control) -> None:
+    out = run("mitigations", "revert", "m-0000", "m-0001", code=1)
+    assert "m-0000: fallback has ended: there is nothing to revert" in out
+    assert "fallback  model_alias:gpt-5.3-codex-spark: restoring" in out
+
+
+def test_revert_all_takes_the_open_ones(run: Any, control: Control) -> None:
+    rows = json.loads(run("mitigations", "revert", "--all", "--json"))["mitigations"]
+    assert [row["id"] for row in rows] == ["m-0001", "m-0002"]
+    assert [done[:2] for done in control.operations.acted] == [("m-0001", "revert"), ("m-0002", "revert")]
+
+
+def test_the_stop_hook_works_on_the_journal_when_nothing_runs(
+    run: Any, monkeypatch: pytest.MonkeyPatch, control: Control
+) -> None:
+    control_app = ModuleType("daemon.app.control_app")
+    vars(control_app)["restore_owned"] = lambda settings: [a_mitigation("quota-fallback", target="upstream:x")]
+    monkeypatch.setitem(sys.modules, "daemon.app.control_app", control_app)
+    monkeypatch.setenv("RUNBOOKD_CONTROL_PORT", "1")
+    assert run("mitigations", "revert", "--all", "--if-owned") == "quota-fallback  upstream:x: applied\n"
+
+
+def test_events_tail_is_oldest_first(run: Any) -> None:
+    lines = run("events", "tail", "-n", "3").splitlines()
+    assert len(lines) == 4
+    assert lines[1].split()[0] < lines[3].split()[0]
+    assert "provider_rate_limited" in lines[3]
+
+
+def test_events_tail_json_is_an_object_a_line(run: Any) -> None:
+    events_shown = [json.loads(line) for line in run("events", "tail", "--json", "provider_key=claude").splitlines()]
+    assert {event["provider_key"] for event in events_shown} == {"claude"}
+    assert len(events_shown) == 20
+
+
+@pytest.mark.parametrize("argv", [("provider=codex",), ("outcome=bad",), ("-n", "5000")])
+def test_events_tail_passes_on_what_the_api_refuses(run: Any, argv: tuple[str, ...]) -> None:
+    assert run("events", "tail", *argv, code=1).splitlines()[-1].startswith("runbookd: ")
+
+
+def test_following_shows_each_new_event_once(
+    control: Control, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    operations, ids, naps = control.operations, EventIds(node=1, worker=0), 0
+
+    def sleep(_: float) -> None:
+        nonlocal naps
+        naps += 1
+        if naps == 4:
+            raise KeyboardInterrupt
+        fresh = [replace(operations.event_rows[0], event_id=ids.next(NOW)) for _ in range(4 if naps == 2 else 0)]
+        operations.event_rows = fresh[::-1] + operations.event_rows
+
+    monkeypatch.setattr(events, "time", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr(events, "PAGE", 3)
+    assert cli.main(["events", "tail", "-n", "2", "--follow", "--json"]) == 130
+    shown = [int(json.loads(line)["event_id"]) for line in capsys.readouterr().out.splitlines()]
+    assert len(shown) == len(set(shown)) == 6
+    assert shown == sorted(shown)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("RUNBOOKD_CONTROL_PORT", "1", "runbookd: the control plane does not answer at 127.0.0.1:1"),
+        ("RUNBOOKD_CONTROL_TOKEN", "another", "runbookd: the control plane refused the token"),
+    ],
+)
+def test_a_control_plane_out_of_reach_is_one_line(
+    run: Any, monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    out = run("status", code=1)
+    assert out.startswith(says)
+    assert out.count("\n") == 1
+
+
+def test_the_token_is_read_from_the_state_directory(run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    monkeypatch.delenv("RUNBOOKD_CONTROL_TOKEN")
+    assert "there is no token in" in run("status", code=1)
+    (tmp_path / "control.token").write_text(TOKEN + "\n")
+    assert "on nas" in run("status")
+
+
+def test_a_store_that_is_down_is_said_without_its_insides(run: Any, control: Control) -> None:
+    control.operations.down = True
+    assert run("alerts", code=1) == "runbookd: The store does not answer; try again soon.\n"
+
+
+def test_names_from_clients_cannot_steer_the_terminal(run: Any, control: Control) -> None:
+    control.operations.event_rows[0] = replace(control.operations.event_rows[0], requested_model="\x1b]0;x\x07gpt")
+    assert "\x1b" not in run("events", "tail", "-n", "1")
+
+
+def test_colour_is_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert output.colour("x", "red") == "\x1b[31mx\x1b[0m"
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert output.colour("x", "red") == "x"
