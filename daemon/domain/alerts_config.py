@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from daemon.domain.alert import Severity
 from daemon.domain.mitigation import Mode
+from daemon.domain.sample import Query, Reading, Verdict
 from daemon.domain.units import Duration
 
 SelectionSpec = str | dict[str, Any]
@@ -49,6 +50,14 @@ class Rule(Strict):
     """The message's first line; {label}, {value}, {samples}, {bad}, {lower_bound}, {window} are filled in."""
     runbook: str | None = None
     levels: Mapping[Severity, Level]
+
+    def query(self, selections: Mapping[str, dict[str, Any]]) -> Query:
+        """Which numbers it needs, as data; `selections` are the named ones of the file."""
+        raise NotImplementedError
+
+    def judge(self, severity: Severity, reading: Reading) -> Verdict:
+        """What it says about one series, from its numbers alone."""
+        raise NotImplementedError
 
 
 class MitigationOptions(Strict):
