@@ -19,6 +19,7 @@ class Database:
     def __init__(self, database_url: str) -> None:
         self.writer = writer_engine(database_url)
         self.reader = reader_engine(database_url)
+        self.url_masked = self.writer.url.set(query={}).render_as_string(hide_password=True)
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
         self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
 

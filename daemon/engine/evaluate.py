@@ -1,0 +1,197 @@
+"""Evaluate: judges the book at whole seconds, and commits what follows from it as one decision."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Iterable, Sequence
+
+from daemon.domain.alert import Alert, AlertState, EpisodeStep
+from daemon.domain.alerts_config import AlertsConfig
+from daemon.domain.audit import AuditEntry
+from daemon.domain.decision import Decision
+from daemon.domain.errors import StoreFailure
+from daemon.domain.mitigation import Mitigation
+from daemon.domain.notification import Notification
+from daemon.engine.desk import Desk
+from daemon.engine.ingest import Arrival
+from daemon.logic.conditions import EVALUATION_FAILING, NAMES, Conditions
+from daemon.logic.judging import SECOND_MS, Book
+from daemon.ports import Clock
+
+log = logging.getLogger(__name__)
+
+GRACE_MS = 250
+"""After a second ends, for its last events to arrive."""
+MOST_SECONDS = 120
+"""Judged one by one after a pause; older seconds are judged together."""
+RETRY_SECONDS = 1.0
+
+PlanMessages = Callable[[Sequence[EpisodeStep], int], tuple[Notification, ...]]
+PlanMitigations = Callable[[Sequence[Alert], frozenset[str], int], Decision]
+
+
+class Evaluate:
+    """A guarded task, woken by arrivals and by the tick behind them."""
+
+    def __init__(
+        self, *, desk: Desk, clock: Clock, plan_messages: PlanMessages, plan_mitigations: PlanMitigations
+    ) -> None:
+        self._desk = desk
+        self._clock = clock
+        self._plan_messages = plan_messages
+        self._plan_mitigations = plan_mitigations
+        self._book = Book(AlertsConfig())
+        self._judged_at = 0
+        self._has_judged = False
+        self._last_rows: dict[str, Alert] = {}
+        self._owners: dict[str, frozenset[str]] = {}
+        self._changed: dict[str, Alert] = {}
+        self._steps: list[EpisodeStep] = []
+        self._audit: list[AuditEntry] = []
+        self._woken = asyncio.Event()
+        self._conditions = Conditions()
+        self._failing_rules: dict[str, str] = {}
+        self.lag_seconds = 0.0
+        desk.read_by(self.adopt)
+
+    # ---- the book ------------------------------------------------------------------------------------------------
+
+    def remember(self, alerts: Iterable[Alert], mitigations: Iterable[Mitigation]) -> None:
+        """What the ledger holds, at the start."""
+        self._last_rows = {alert.fingerprint: alert for alert in alerts}
+        self._conditions.restore(self._last_rows.values())
+        for row in mitigations:
+            self._own(row)
+
+    def open(self, config: AlertsConfig) -> Book:
+        """A book of these rules, to be warmed and then put to use by `use`."""
+        return Book(config, self._rules_behind)
+
+    def use(self, book: Book, *, downtime_ms: int = 0) -> None:
+        """Judges by this book from now on; alerts go on where they are."""
+        now = self._clock.now()
+        book.restore([alert for alert in self.alerts() if alert.alert not in NAMES], shift_ms=downtime_ms)
+        self._book = book
+        self._judged_at = max(self._judged_at, now // SECOND_MS * SECOND_MS - SECOND_MS)
+        self.wake()
+
+    def alerts(self) -> list[Alert]:
+        """The latest row of every fingerprint, with the figures of now."""
+        present = (*self._book.alerts(), *self._conditions.alerts())
+        return list((self._last_rows | {alert.fingerprint: alert for alert in present}).values())
+
+    def say(self, condition: str, trouble: str | None) -> None:
+        """Something about the daemon itself is wrong, or right again."""
+        self._conditions.say(condition, trouble)
+        self.wake()
+
+    def adopt(self, decision: Decision) -> None:
+        """Somebody committed a decision."""
+        self._last_rows |= {alert.fingerprint: alert for alert in decision.alerts}
+        for row in decision.mitigations:
+            self._own(row)
+
+    @property
+    def has_judged(self) -> bool:
+        """The first evaluation is done."""
+        return self._has_judged
+
+    def start_anew(self, fingerprints: Collection[str]) -> None:
+        """A mitigation of these alerts was released."""
+        self._book.start_anew(fingerprints, self._clock.now())
+        self.wake()
+
+    # ---- the work ------------------------------------------------------------------------------------------------
+
+    def arrived(self, arrival: Arrival) -> None:
+        """Events were stored."""
+        for event in arrival.events:
+            self._book.observe(event)
+        at = arrival.events[-1].emitted_at if arrival.events else self._clock.now()
+        self._book.lose(at, len(arrival.events) + arrival.lost, arrival.lost)
+        self.wake()
+
+    def wake(self) -> None:
+        """Look again, at the end of this second."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Until it is cancelled. What cannot be committed is kept and committed with the next decision."""
+        while True:
+            await self._woken.wait()
+            await self._clock_reaches_a_second()
+            self._woken.clear()
+            try:
+                await self.step(self._clock.now())
+            except StoreFailure as failure:
+                log.error("a decision waits to be committed: %s", failure)
+                await asyncio.sleep(RETRY_SECONDS)
+                self.wake()
+
+    async def step(self, now: int) -> None:
+        """Judges every second that has ended by `now`, and commits what follows. Raises `StoreFailure`."""
+        last = (now - GRACE_MS) // SECOND_MS * SECOND_MS
+        first = max(self._judged_at + SECOND_MS, last - MOST_SECONDS * SECOND_MS)
+        for at in range(first, last + 1, SECOND_MS):
+            self._judge(at)
+        self.lag_seconds = max(0.0, (now - last) / 1000)
+        await self._commit(now)
+        if self._book.is_active:
+            self.wake()
+
+    def _judge(self, at: int) -> None:
+        judgement = self._book.judge(at)
+        self._judged_at, self._has_judged = at, True
+        self._note_errors({name: f"{type(error).__name__}: {error}" for name, error in judgement.errors})
+        changed, steps = self._conditions.judge(at)
+        changed += judgement.changed
+        self._changed |= {alert.fingerprint: alert for alert in changed}
+        self._steps += (*judgement.steps, *steps)
+        self._audit += [_entry(alert) for alert in changed if alert.state in _TOLD]
+
+    def _note_errors(self, errors: dict[str, str]) -> None:
+        if errors != self._failing_rules:
+            text = "; ".join(f"{name} keeps its state: {error}" for name, error in errors.items())
+            self._failing_rules = errors
+            self._conditions.say(EVALUATION_FAILING, text or None)
+            log.log(logging.ERROR if errors else logging.INFO, "%s", text or "all rules can be judged again")
+
+    async def _commit(self, now: int) -> None:
+        mitigation = self._plan_mitigations(self._book.firing(), self._book.acting(), now)
+        await self._desk.commit(
+            Decision(
+                alerts=tuple(self._changed.values()),
+                notifications=self._plan_messages(self._steps, now) + mitigation.notifications,
+                mitigations=mitigation.mitigations,
+                audit=(*self._audit, *mitigation.audit),
+            )
+        )
+        self._changed, self._steps, self._audit = {}, [], []
+
+    async def _clock_reaches_a_second(self) -> None:
+        now = self._clock.now()
+        due = max(self._judged_at + SECOND_MS + GRACE_MS, now)
+        await asyncio.sleep((due - now) / 1000)
+
+    # ---- whose mitigation an event went through ------------------------------------------------------------------
+
+    def _own(self, row: Mitigation) -> None:
+        names = {self._last_rows[owner].alert for owner in row.owners if owner in self._last_rows}
+        self._owners[row.id] = self._owners.get(row.id, frozenset()) | names
+
+    def _rules_behind(self, mitigation_id: str) -> Collection[str]:
+        return self._owners.get(mitigation_id, ())
+
+
+_TOLD = frozenset({AlertState.FIRING, AlertState.RESOLVED})
+
+
+def _entry(alert: Alert) -> AuditEntry:
+    return AuditEntry(
+        id=f"{alert.fingerprint}-{alert.since}-{alert.state.value}",
+        at=alert.since,
+        actor=f"rule:{alert.alert}",
+        subject=f"alert:{alert.alert}",
+        action=alert.state.value,
+        after={"severity": alert.severity.value, **dict(alert.labels)},
+        reason=alert.resolved_because.value if alert.resolved_because else alert.summary,
+    )

@@ -1,0 +1,155 @@
+"""From judged seconds to one committed decision, and through a ledger that refuses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from daemon.domain.alert import Alert, AlertState, EpisodeStep, Severity
+from daemon.domain.alerts_config import AlertsConfig
+from daemon.domain.decision import Decision
+from daemon.domain.errors import StoreFailure
+from daemon.domain.mitigation import Mitigation
+from daemon.domain.notification import Notification, NotificationReason
+from daemon.engine.desk import Desk
+from daemon.engine.evaluate import GRACE_MS, Evaluate
+from daemon.engine.ingest import Arrival
+from daemon.logic.conditions import CONFIG_RELOAD_FAILED
+from tests.contracts.things import a_mitigation
+from tests.fakes.clock import FakeClock
+from tests.fakes.ledger import MemoryLedger
+from tests.logic.playing import T0, a_rule, an_event
+
+RULE = a_rule(window="10s", stretch_to="10s", keep_firing_for="5s")
+
+
+@dataclass
+class Scene:
+    """An evaluator with planners that write down what they were asked."""
+
+    ledger: MemoryLedger = field(default_factory=MemoryLedger)
+    clock: FakeClock = field(default_factory=lambda: FakeClock(T0))
+    steps: list[EpisodeStep] = field(default_factory=list)
+    asked: list[tuple[list[str], int]] = field(default_factory=list)
+
+    def open(self, *rules: object) -> Evaluate:
+        evaluate = Evaluate(
+            desk=Desk(self.ledger),
+            clock=self.clock,
+            plan_messages=self._messages,
+            plan_mitigations=self._mitigations,
+        )
+        evaluate.remember(self.ledger.alert_rows.values(), self.ledger.mitigation_rows.values())
+        evaluate.use(evaluate.open(AlertsConfig(rules=tuple(rules))))  # type: ignore[arg-type]
+        return evaluate
+
+    def _messages(self, steps: Sequence[EpisodeStep], now: int) -> tuple[Notification, ...]:
+        return tuple(
+            Notification(
+                id=f"{step.episode}-{step.change}-{step.at}",
+                receiver="operators",
+                group_key="g",
+                reason=NotificationReason(step.change),
+                severity="critical",
+                created_at=now,
+                not_before=now,
+            )
+            for step in steps
+        )
+
+    def _mitigations(self, firing: Sequence[Alert], acting: frozenset[str], now: int) -> Decision:
+        self.asked.append(([alert.severity.value for alert in firing], len(acting)))
+        return Decision()
+
+    async def play(self, evaluate: Evaluate, seconds: int, *, bad: bool, **changes: object) -> None:
+        for _ in range(seconds):
+            events = tuple(an_event(self.clock.now() + n, bad=bad, **changes) for n in range(10))
+            evaluate.arrived(Arrival(events=events, lost=0))
+            self.clock.advance(1.0)
+            await evaluate.step(self.clock.now() + GRACE_MS)
+
+
+async def test_transitions_messages_and_audit_are_one_decision() -> None:
+    scene = Scene()
+    evaluate = scene.open(RULE)
+    await scene.play(evaluate, 5, bad=True)
+    [decision] = scene.ledger.decisions
+    assert {alert.severity for alert in decision.alerts} == {Severity.WARNING, Severity.CRITICAL}
+    assert [row.reason for row in decision.notifications] == [NotificationReason.OPENED]
+    assert {entry.actor for entry in decision.audit} == {"rule:ProviderRateLimited"}
+    assert scene.asked[-1] == (["warning", "critical"], 2)
+
+
+async def test_what_the_ledger_refused_is_committed_later_and_once() -> None:
+    scene = Scene()
+    evaluate = scene.open(RULE)
+    await scene.play(evaluate, 1, bad=True)
+    scene.ledger.failing = True
+    with pytest.raises(StoreFailure):
+        await scene.play(evaluate, 4, bad=True)
+    with pytest.raises(StoreFailure):
+        await evaluate.step(scene.clock.now() + GRACE_MS)
+    scene.ledger.failing = False
+    await scene.play(evaluate, 3, bad=True)
+    assert len(scene.ledger.notification_rows) == 1
+    assert {row.state for row in scene.ledger.alert_rows.values()} == {AlertState.FIRING}
+
+
+async def test_an_event_of_the_running_second_waits_for_its_end() -> None:
+    scene = Scene()
+    evaluate = scene.open(RULE)
+    events = tuple(an_event(T0 + 100 + n, bad=True) for n in range(50))
+    evaluate.arrived(Arrival(events=events, lost=0))
+    await evaluate.step(T0 + 1000 + GRACE_MS - 1)
+    assert evaluate.alerts() == []
+    await evaluate.step(T0 + 1000 + GRACE_MS)
+    assert {alert.state for alert in evaluate.alerts()} == {AlertState.FIRING}
+
+
+async def test_a_killed_process_goes_on_where_it_was() -> None:
+    scene = Scene()
+    await scene.play(scene.open(RULE), 5, bad=True)
+    again = scene.open(RULE)
+    assert {alert.state for alert in again.alerts()} == {AlertState.FIRING}
+    await scene.play(again, 20, bad=False)
+    reasons = [row.reason for row in scene.ledger.notification_rows.values()]
+    assert reasons == [NotificationReason.OPENED, NotificationReason.CLOSED]
+
+
+async def test_a_mitigations_own_events_are_no_evidence_for_its_owners_also_after_a_restart() -> None:
+    scene = Scene()
+    evaluate = scene.open(RULE)
+    await scene.play(evaluate, 5, bad=True)
+    owner = next(alert.fingerprint for alert in evaluate.alerts() if alert.severity is Severity.CRITICAL)
+    row: Mitigation = a_mitigation("m1", owners=(owner,))
+    await scene.ledger.commit(Decision(mitigations=(row,)))
+    again = scene.open(RULE)
+    await scene.play(again, 20, bad=False)
+    assert {alert.state for alert in again.alerts()} == {AlertState.RESOLVED}
+    await scene.play(again, 20, bad=True, mitigation_ids=("m1",))
+    assert {alert.state for alert in again.alerts()} == {AlertState.RESOLVED}
+
+
+async def test_trouble_of_our_own_is_an_alert_like_any_other() -> None:
+    scene = Scene()
+    evaluate = scene.open(RULE)
+    evaluate.say(CONFIG_RELOAD_FAILED, "alerts.yaml:3:1: rules: not a list")
+    await evaluate.step(T0 + 5000)
+    [alert] = evaluate.alerts()
+    assert (alert.alert, alert.state, alert.summary) == (
+        CONFIG_RELOAD_FAILED,
+        AlertState.FIRING,
+        "alerts.yaml:3:1: rules: not a list",
+    )
+    again = scene.open()
+    await again.step(T0 + 9000)
+    assert [row.reason.value for row in scene.ledger.notification_rows.values()] == ["opened", "closed"]
+
+
+async def test_a_long_pause_is_judged_at_its_end_without_judging_each_second_of_it() -> None:
+    scene = Scene()
+    evaluate = scene.open(RULE)
+    await scene.play(evaluate, 5, bad=True)
+    scene.clock.advance(7200)
+    await evaluate.step(scene.clock.now())
+    assert {alert.state for alert in evaluate.alerts()} == {AlertState.RESOLVED}

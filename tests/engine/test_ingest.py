@@ -1,0 +1,101 @@
+"""From the spool to the store: everything once, whatever fails in between."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from daemon.domain.errors import StoreFailure
+from daemon.domain.event import Event
+from daemon.engine.ingest import Arrival, Ingest
+from tests.fakes.clock import FakeClock
+from tests.fakes.event_store import MemoryEventStore
+from tests.fakes.spool import MemorySpool
+from tests.logic.playing import T0, an_event
+
+
+@dataclass
+class Desk:
+    spool: MemorySpool
+    store: MemoryEventStore
+    reader: ThreadPoolExecutor
+    arrivals: list[Arrival] = field(default_factory=list)
+
+    def ingest(self) -> Ingest:
+        """A process that has just started."""
+
+        def label(event: Event) -> Event:
+            return replace(event, provider_key="labelled")
+
+        return Ingest(
+            spool=self.spool,
+            store=self.store,
+            clock=FakeClock(T0),
+            reader=self.reader,
+            label=label,
+            arrived=self.arrivals.append,
+        )
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    with ThreadPoolExecutor(1) as reader:
+        yield Desk(MemorySpool(), MemoryEventStore(), reader)
+
+
+async def test_events_are_labelled_stored_shown_and_acknowledged(desk: Desk) -> None:
+    first, second = an_event(T0), an_event(T0 + 1)
+    desk.spool.write(first)
+    desk.spool.write(second, spool_id="s1")
+    ingest = desk.ingest()
+    await ingest.catch_up()
+    assert [event.event_id for arrival in desk.arrivals for event in arrival.events] == [
+        first.event_id,
+        second.event_id,
+    ]
+    assert {row.provider_key for row in desk.store.rows.values()} == {"labelled"}
+    assert desk.spool.acknowledged == await desk.store.watermarks()
+    assert (ingest.events_total, ingest.lost_total, ingest.depth) == (2, 0, 0)
+    assert ingest.attached.is_set()
+
+
+async def test_a_process_that_was_killed_between_commit_and_acknowledgement_shows_nothing_twice(desk: Desk) -> None:
+    desk.spool.write(an_event(T0))
+    await desk.ingest().catch_up()
+    desk.spool.acknowledged = {}
+    desk.spool.write(an_event(T0 + 1))
+    await desk.ingest().catch_up()
+    assert [len(arrival.events) for arrival in desk.arrivals] == [1, 1]
+    assert len(desk.store.rows) == 2
+
+
+async def test_a_store_that_refuses_leaves_everything_in_the_spool(desk: Desk) -> None:
+    ingest = desk.ingest()
+    await ingest.catch_up()
+    desk.spool.write(an_event(T0))
+    desk.store.failing = True
+    with pytest.raises(StoreFailure):
+        await ingest.catch_up()
+    assert desk.arrivals == []
+    assert desk.spool.acknowledged == {}
+    desk.store.failing = False
+    await ingest.catch_up()
+    assert len(desk.store.rows) == 1
+
+
+async def test_what_was_emitted_and_never_came_is_counted(desk: Desk) -> None:
+    desk.spool.write(an_event(T0), lost=0)
+    desk.spool.write(an_event(T0 + 1), an_event(T0 + 2), lost=3)
+    ingest = desk.ingest()
+    await ingest.catch_up()
+    assert ingest.lost_total == 3
+    assert sum(arrival.lost for arrival in desk.arrivals) == 3
+
+
+async def test_an_idle_look_writes_nothing(desk: Desk) -> None:
+    ingest = desk.ingest()
+    await ingest.catch_up()
+    await ingest.catch_up()
+    assert desk.arrivals == []
+    assert desk.store.alive is None
