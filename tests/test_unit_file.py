@@ -6,6 +6,8 @@ from shutil import which
 
 import pytest
 
+from daemon.adapters.config.settings import SECRETS
+
 UNIT = Path(__file__).parent.parent / "systemd" / "runbookd.service"
 
 
@@ -33,7 +35,7 @@ def test_its_directories_are_made_for_it(key: str) -> None:
 
 def test_secrets_are_credentials_that_may_be_absent() -> None:
     credentials = dict(value.split(":") for value in values("LoadCredential"))
-    assert set(credentials) == {"notify_urls", "upstream_api_key", "upstream_management_key", "control_token"}
+    assert set(credentials) == set(SECRETS)
     assert not [path for path in credentials.values() if path.startswith("/")]  # an absolute path must exist
 
 

@@ -13,4 +13,4 @@ def run(args: Namespace) -> int:
     from daemon.adapters.config.settings import load_settings
     from daemon.app.supervisor import serve
 
-    return serve(load_settings(args.config))
+    return serve(load_settings(args.config), args.config)

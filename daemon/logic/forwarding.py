@@ -1,10 +1,14 @@
 """Which headers pass through the proxy: all but those of one hop, and those by which a caller claims to be another."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 Headers = Sequence[tuple[bytes, bytes]]
 
 CANARY = b"x-runbookd-canary"
+
+_NOT_IN_A_NAME = re.compile(rb'[\x00-\x20\x7f()<>@,;:\\"\[\]={}]')
+_NOT_IN_A_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 _HOP_BY_HOP = frozenset(
     {
@@ -36,6 +40,12 @@ def response_headers(headers: Headers, status: int) -> list[tuple[bytes, bytes]]
     if status in (204, 304):
         hop |= {b"content-length"}
     return [(name, value) for name, value in headers if name.lower() not in hop]
+
+
+def is_sendable(headers: Headers) -> bool:
+    """Whether names and values are such as may stand in a head."""
+    names, values = b"".join(name for name, _ in headers), b"".join(value for _, value in headers)
+    return _NOT_IN_A_NAME.search(names) is None and _NOT_IN_A_VALUE.search(values) is None
 
 
 def value_of(headers: Headers, wanted: bytes) -> bytes | None:

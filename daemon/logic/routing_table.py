@@ -83,11 +83,3 @@ def choose(table: RoutingTable, model: str, trickles: Trickles, now: float) -> S
         if route.kind == "model_alias" and route.from_model in names:
             return None if trickles.lets_through(route, now) else route
     return None
-
-
-def sent_model(route: SoftRoute, model: str) -> str:
-    """The model to send instead of `model`: a suffix that was not part of the match is kept."""
-    suffix = _SUFFIX.search(model)
-    if suffix is None or route.from_model == model or _SUFFIX.search(route.to_model):
-        return route.to_model
-    return route.to_model + suffix[0]

@@ -1,21 +1,24 @@
 """The upstream client of the hot path, on aiohttp: adds nothing, changes nothing, waits as long as it takes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import (
+    ClientConnectionResetError,
     ClientConnectorCertificateError,
     ClientConnectorError,
     ClientConnectorSSLError,
     ClientError,
+    ClientOSError,
     ClientRequest,
     ClientResponse,
     ClientSession,
     ClientTimeout,
     ConnectionTimeoutError,
+    ServerDisconnectedError,
     ServerFingerprintMismatch,
     TCPConnector,
     TraceConfig,
@@ -31,7 +34,7 @@ IDLE_SECONDS = 8.0
 """The upstream drops a connection that is silent for 10 s: ours must be younger when it is used again."""
 MOST_HEAD_BYTES = 65536
 MOST_HEADERS = 256
-PIECE_BYTES = 65536
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class AiohttpUpstream:
@@ -61,25 +64,25 @@ class AiohttpUpstream:
 
     async def send(self, request: UpstreamRequest) -> "AiohttpResponse":
         """Raises `UpstreamFault`. A request is sent again only when a connection out of the pool died under it."""
-        sending = _Sending(request.body)
+        sending = SimpleNamespace(reused=False)
         try:
             return await self._send(request, sending)
         except UpstreamFault as fault:
-            if fault.fault is not Fault.UPSTREAM_PROTOCOL or not sending.may_be_repeated:
+            if not sending.reused or not _may_be_repeated(request, fault.__cause__):
                 raise
-        return await self._send(request, _Sending(request.body))
+        return await self._send(request, sending)
 
     async def close(self) -> None:
         await self._session.close()
 
-    async def _send(self, request: UpstreamRequest, sending: "_Sending") -> "AiohttpResponse":
+    async def _send(self, request: UpstreamRequest, sending: SimpleNamespace) -> "AiohttpResponse":
         headers = [(_text(name), _text(value)) for name, value in request.headers]
         try:
             response = await self._session.request(
                 request.method,
                 self._url(request.target),
                 headers=headers,
-                data=sending.data,
+                data=request.body,
                 allow_redirects=False,
                 trace_request_ctx=sending,
             )
@@ -119,34 +122,6 @@ class AiohttpResponse:
         self._response.close()
 
 
-class _Sending:
-    """One attempt: what is known of how far it came."""
-
-    def __init__(self, body: bytes | AsyncIterator[bytes] | None) -> None:
-        self._is_replayable = not isinstance(body, AsyncIterator)
-        self._handed_over = False
-        self.reused = False
-        self.data = self._watched(body) if body else None
-
-    @property
-    def may_be_repeated(self) -> bool:
-        """The connection had served before, and the request was not yet handed over to it in full."""
-        return self._is_replayable and self.reused and self.data is not None and not self._handed_over
-
-    async def _watched(self, body: bytes | AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        if isinstance(body, bytes):
-            for piece in _pieces(body):
-                yield piece
-        else:
-            async for piece in body:
-                yield piece
-        self._handed_over = True
-
-
-def _pieces(body: bytes) -> Iterator[bytes]:
-    return (body[start : start + PIECE_BYTES] for start in range(0, len(body), PIECE_BYTES))
-
-
 async def _mark_reused(session: ClientSession, context: SimpleNamespace, params: object) -> None:
     context.trace_request_ctx.reused = True
 
@@ -159,6 +134,16 @@ async def _translate_errors(
         return await handler(request)
     except (ClientError, OSError) as error:
         raise _fault_of(error) from error
+
+
+def _may_be_repeated(request: UpstreamRequest, error: BaseException | None) -> bool:
+    """The upstream has not got it in full, or it asks for nothing that would be done twice."""
+    if request.body is None and request.method in SAFE_METHODS:
+        return isinstance(error, ServerDisconnectedError | ClientOSError | ClientConnectionResetError)
+    was_not_written = isinstance(error, ClientConnectionResetError) or isinstance(
+        error and error.__cause__, ClientConnectionResetError
+    )
+    return was_not_written and not isinstance(request.body, AsyncIterator)
 
 
 def _fault_of(error: Exception) -> UpstreamFault:

@@ -1,11 +1,14 @@
 """`model_alias`: our proxy sends a model's requests out as another model; soft, leased, ended by a canary."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from daemon.domain.alerts_config import MitigationOptions, Strict
+from daemon.domain.mitigation import Mitigation
+from daemon.domain.soft_routing import SoftRoute
 from daemon.domain.units import Duration
+from daemon.logic.mitigation import Change
 
 
 class Release(Strict):
@@ -26,3 +29,31 @@ class ModelAlias(MitigationOptions):
 
 
 OPTIONS = ModelAlias
+
+_PREFIX = "model_alias:"
+
+
+def plan(options: ModelAlias) -> tuple[Change, ...]:
+    """One target: the model."""
+    release = options.release.model_dump()
+    return (Change(target=_PREFIX + options.from_, choices=options.to, soft=True, release=release),)
+
+
+def model_of(target: str) -> str:
+    """The model that a target is about."""
+    return target.removeprefix(_PREFIX)
+
+
+def route(row: Mitigation, trickle_seconds: float | None) -> SoftRoute:
+    """What the data plane is told while the row is applied."""
+    return SoftRoute(
+        mitigation_id=row.id,
+        from_model=model_of(row.target),
+        to_model=row.value_wanted,
+        trickle_seconds=trickle_seconds,
+    )
+
+
+def say(target: str, value: Any) -> str:
+    """The change in words."""
+    return f"send {model_of(target)} out as {value}"

@@ -1,11 +1,13 @@
 """`upstream_toggle`: boolean settings of the upstream, journaled, read back, and restored by compare-and-set."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from daemon.domain.alerts_config import MitigationOptions, Strict
+from daemon.domain.mitigation import Effect
 from daemon.domain.units import Duration
+from daemon.logic.mitigation import Change
 
 
 class Verify(Strict):
@@ -25,3 +27,47 @@ class UpstreamToggle(MitigationOptions):
 
 
 OPTIONS = UpstreamToggle
+
+INERT = frozenset({"quota-exceeded.switch-project", "quota-exceeded.switch-preview-model"})
+"""Settings that today's builds keep, show and never look at."""
+
+_PREFIX = "upstream:"
+
+
+def plan(options: UpstreamToggle) -> tuple[Change, ...]:
+    """One target per setting: each has its own row in the journal."""
+    return tuple(_change(options, name, value) for name, value in options.set.items())
+
+
+def _change(options: UpstreamToggle, name: str, value: bool) -> Change:
+    return Change(
+        target=_PREFIX + name,
+        choices=(value,),
+        soft=False,
+        effect=Effect.NO_EFFECT_KNOWN if name in INERT else Effect.UNKNOWN,
+        inert=name in INERT and not options.even_if_inert,
+        verify={} if options.verify == "none" else options.verify.model_dump(),
+    )
+
+
+def path(target: str) -> str:
+    """Where the management API keeps the setting: `quota-exceeded/switch-project`."""
+    return target.removeprefix(_PREFIX).replace(".", "/")
+
+
+def read(target: str, reply: Any) -> bool:
+    """The setting's value; raises ValueError when the reply does not have it as a boolean."""
+    value = reply.get(path(target).rpartition("/")[2]) if isinstance(reply, dict) else None
+    if not isinstance(value, bool):
+        raise ValueError(f"{target.removeprefix(_PREFIX)} is not a boolean setting of this upstream")
+    return value
+
+
+def top_level(target: str) -> str:
+    """The key of the upstream's config that the setting stands under."""
+    return path(target).partition("/")[0]
+
+
+def say(target: str, value: Any) -> str:
+    """The change in words."""
+    return f"set {target.removeprefix(_PREFIX)} to {str(value).lower()}"

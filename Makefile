@@ -1,0 +1,60 @@
+# Needs make and Python 3.11 or newer, nothing else: everything is installed into .venv, from the lock.
+# Another Python: make test PYTHON=/usr/bin/python3.12
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+RECENT := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for one in python3 python3.13 python3.12 python3.11; do \
+	"$$one" -c '$(RECENT)' 2>/dev/null && echo "$$one" && break; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test lint types lock clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+demo: $(INSTALLED) ## play an incident on a fake upstream and watch it being handled
+	@$(BIN)/runbookd demo
+
+run: $(INSTALLED) ## run in front of the proxy on 127.0.0.1:8317: clients use :8318, people :8319
+	@$(BIN)/runbookd run
+
+test: lint types ## lint, types, layers, and all tests
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+lint: $(INSTALLED) ## ruff: mistakes and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(INSTALLED) ## mypy
+	$(BIN)/mypy
+
+lock: ## write requirements.lock anew, with the newest versions that pyproject.toml allows (needs uv)
+	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
+	uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --group dev --extra postgres \
+		--generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
+
+clean: ## remove .venv, caches and builds
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find daemon migrations tests bench -name __pycache__ -prune -exec rm -rf {} +
+
+# Done again only when what it was made from has changed. Only the lock is fetched: runbookd itself is built on the spot.
+$(INSTALLED): pyproject.toml requirements.lock
+	@"$(PYTHON)" -c '$(RECENT)' 2>/dev/null || { \
+		echo "runbookd needs Python 3.11 or newer; $(or $(PYTHON),python3) is: $$($(or $(PYTHON),python3) --version 2>&1 || echo none)." >&2; \
+		echo "Install one, and name it if it is not in PATH: make PYTHON=/path/to/python3.12 …" >&2; exit 1; }
+	@echo "Installing into $(VENV): a minute, once …"
+	@if command -v uv >/dev/null; then \
+		{ $(BIN)/python -c '$(RECENT)' 2>/dev/null || uv venv --quiet --clear --python "$(PYTHON)" $(VENV); } && \
+		uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock && \
+		uv pip install --quiet --python $(BIN)/python --offline --no-deps --no-build-isolation -e .; \
+	else \
+		"$(PYTHON)" -c 'import ensurepip' 2>/dev/null || { \
+			echo "This Python cannot make virtual environments: install python3-venv, or uv." >&2; exit 1; }; \
+		{ $(BIN)/python -c 'import pip; $(RECENT)' 2>/dev/null || "$(PYTHON)" -m venv --clear $(VENV); } && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation -e .; \
+	fi
+	@touch $@

@@ -1,0 +1,166 @@
+"""The alerts file: read with places, laid over the shipped one, checked, handed on as types; every mistake at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from daemon.adapters.config.loops import loop_mistakes
+from daemon.adapters.config.merging import extend, with_defaults
+from daemon.adapters.config.packaged import packaged
+from daemon.adapters.config.receiving import Secrets, receiver_mistakes
+from daemon.adapters.config.references import LATER, file_mistakes, rule_mistakes
+from daemon.adapters.config.validating import fields_of, validated
+from daemon.adapters.config.wording import did_you_mean, nearest, quoted
+from daemon.adapters.config.yaml_tree import MOST_CHARACTERS, Node, read_tree
+from daemon.domain.alerts_config import AlertsConfig, MitigationOptions, Rule
+from daemon.domain.errors import ConfigError, Mistake
+
+Kind = TypeVar("Kind", bound=BaseModel)
+RULE_KIND, MITIGATION_KIND = "rule kind", "mitigation kind"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A file without mistakes, and what it would be better to mend."""
+
+    config: AlertsConfig
+    warnings: tuple[Mistake, ...]
+
+
+def load(
+    path: Path,
+    *,
+    rules: Mapping[str, type[Rule]],
+    mitigations: Mapping[str, type[MitigationOptions]],
+    secrets: Secrets | None = None,
+) -> Loaded:
+    """The alerts file at a path, with the kinds that there are. Raises `ConfigError` with every mistake.
+
+    `secrets` tells which receivers will hear nothing; without it none is thought to be deaf.
+    """
+    tree, mistakes = _read(path)
+    if tree.child("extends").value is not None:
+        shipped, _ = _read(packaged("alerts.yaml"))
+        tree = extend(shipped, tree)
+    return _Check(tree, rules, mitigations, mistakes).loaded(secrets or (lambda reference: (reference,)))
+
+
+def _read(path: Path) -> tuple[Node, list[Mistake]]:
+    try:
+        with path.open("rb") as file:
+            text = file.read(4 * MOST_CHARACTERS).decode("utf-8-sig")
+    except OSError as error:
+        raise ConfigError([Mistake(source=str(path), message=f"cannot be read: {error.strerror}")]) from None
+    except UnicodeDecodeError:
+        raise ConfigError([Mistake(source=str(path), message="is not UTF-8")]) from None
+    tree, mistakes = read_tree(text, str(path))
+    if not isinstance(tree.value, dict):
+        raise ConfigError([*mistakes, tree.mistake("should be a map that begins with version: 1")])
+    # A section whose lines are all commented out is as good as absent.
+    return replace(tree, value={key: node for key, node in tree.map.items() if node.value is not None}), mistakes
+
+
+@dataclass(slots=True)
+class _Check:
+    """One pass over the merged tree."""
+
+    tree: Node
+    rules: Mapping[str, type[Rule]]
+    mitigations: Mapping[str, type[MitigationOptions]]
+    found: list[Mistake] = field(default_factory=list)
+
+    def loaded(self, secrets: Secrets) -> Loaded:
+        config = self._head()
+        rules = self._all_rules()
+        mitigations = {name: self._mitigation(node) for name, node in self.tree.child("mitigations").map.items()}
+        self.found += [*file_mistakes(self.tree), *receiver_mistakes(self.tree, secrets), *loop_mistakes(self.tree)]
+        told = sorted(dict.fromkeys(self.found), key=lambda one: (one.source, one.line or 0, one.column or 0))
+        if config is None or not all(one.warning for one in told):
+            raise ConfigError([one for one in told if not one.warning])
+        whole = config.model_copy(update={"rules": tuple(rules), "mitigations": mitigations})
+        return Loaded(config=_without_later(whole), warnings=tuple(told))
+
+    def _head(self) -> AlertsConfig | None:
+        """Rules and mitigations are left in only where they are not even a list and a map."""
+        rest = dict(self.tree.map)
+        if isinstance(self.tree.child("rules").value, list):
+            del rest["rules"]
+        if isinstance(self.tree.child("mitigations").value, dict):
+            del rest["mitigations"]
+        return validated(AlertsConfig, replace(self.tree, value=rest), self.found)
+
+    def _all_rules(self) -> list[Rule]:
+        self._defaults()
+        names: dict[str, Node] = {}
+        rules: list[Rule] = []
+        for node in self.tree.child("rules").list:
+            name = node.child("alert")
+            if name.text is not None and names.setdefault(name.text, name) is not name:
+                self.found.append(name.mistake(f"{quoted(name.text)} is the name of {names[name.text].path[:-6]} too"))
+            rule = self._rule(node)
+            if rule is not None and rule.enabled:
+                rules.append(rule)
+        return rules
+
+    def _rule(self, node: Node) -> Rule | None:
+        if isinstance(node.value, dict) and "kind" not in node.map and node.child("enabled").value is False:
+            self.found.append(
+                node.mistake(f"there is no rule {quoted(node.child('alert').text)} to switch off", warning=True)
+            )
+            return None
+        model = self._kind(node, self.rules, RULE_KIND)
+        if model is None:
+            return None
+        full = with_defaults(node, self.tree.child("defaults"), fields_of(model))
+        self.found += rule_mistakes(full, model, self.tree)
+        return self._of_kind(model, full, self.rules)
+
+    def _mitigation(self, node: Node) -> MitigationOptions | None:
+        model = self._kind(node, self.mitigations, MITIGATION_KIND)
+        return None if model is None else self._of_kind(model, node, self.mitigations)
+
+    def _kind(self, node: Node, kinds: Mapping[str, type[Kind]], what: str) -> type[Kind] | None:
+        """The type to check against: for an unknown kind that of the nearest, so that what is behind it is seen too."""
+        kind = node.child("kind")
+        if not isinstance(node.value, dict):
+            self.found.append(node.mistake("should be a map"))
+        elif "kind" not in node.map:
+            self.found.append(node.mistake(f"is needed: {' or '.join(sorted(kinds))}", below="kind"))
+        elif kind.text not in kinds:
+            word = str(kind.plain)
+            self.found.append(kind.mistake(f"{quoted(word)} is not a {what}{did_you_mean(word, kinds)}"))
+            return kinds.get(nearest(word, kinds) or "")
+        return kinds.get(kind.text or "")
+
+    def _of_kind(self, model: type[Kind], node: Node, kinds: Mapping[str, type[Kind]]) -> Kind | None:
+        """The kind itself was judged by `_kind`."""
+        own = next(name for name, kind in kinds.items() if kind is model)
+        kind = replace(node.map["kind"], value=own)
+        return validated(model, replace(node, value={**node.map, "kind": kind}), self.found)
+
+    def _defaults(self) -> None:
+        known = {name for model in self.rules.values() for name in fields_of(model)} - {"alert", "kind"}
+        for name, node in self.tree.child("defaults").map.items():
+            if name not in known:
+                self.found.append(node.mistake(f"is not a field of a rule{did_you_mean(name, known)}"))
+
+
+def _without_later(config: AlertsConfig) -> AlertsConfig:
+    """Without what was warned about: mitigations of later versions, and models that stand in for themselves."""
+
+    def now(rule: Rule) -> Rule:
+        levels = {
+            severity: level.model_copy(update={"mitigate": _known(level.mitigate, config)})
+            for severity, level in rule.levels.items()
+        }
+        return rule.model_copy(update={"levels": levels})
+
+    fallbacks = {model: tuple(o for o in others if o != model) for model, others in config.fallbacks.items()}
+    return config.model_copy(update={"rules": tuple(map(now, config.rules)), "fallbacks": fallbacks})
+
+
+def _known(wanted: tuple[str, ...], config: AlertsConfig) -> tuple[str, ...]:
+    return tuple(name for name in wanted if name not in LATER or name in config.mitigations)

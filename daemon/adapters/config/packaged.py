@@ -1,0 +1,11 @@
+"""What is shipped with the program beside its code: the alerts file and the migrations."""
+
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[2]
+
+
+def packaged(name: str) -> Path:
+    """The path of `alerts.yaml` or `migrations`: inside an installed package, or at the root of a checkout."""
+    installed = PACKAGE / "_data" / name
+    return installed if installed.exists() else PACKAGE.parent / name

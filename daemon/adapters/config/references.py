@@ -1,0 +1,112 @@
+"""What stands in one place of the alerts file and means another: names, placeholders, and what would do nothing."""
+
+from collections.abc import Iterator
+from itertools import chain
+from string import Formatter
+from typing import get_args
+
+from daemon.adapters.config.selecting import selection_mistakes
+from daemon.adapters.config.validating import fields_of
+from daemon.adapters.config.wording import did_you_mean, quoted
+from daemon.adapters.config.yaml_tree import Node
+from daemon.domain.alerts_config import Rule, SelectionSpec
+from daemon.domain.errors import Mistake
+from daemon.domain.selection import FIELDS
+from daemon.domain.units import parse_ratio
+
+FALLBACK = "fallback"
+"""The shipped mitigation: the alias of `fallbacks:` for the models that an alert is about."""
+LATER = frozenset({"next-credential", "pin-thinking", "iflow-away"})
+"""Mitigations of later versions: a file that names them is right, and waits."""
+FIGURES = frozenset({"alert", "value", "samples", "bad", "lower_bound", "window"})
+"""What a summary may name beside the fields in `by`."""
+RESERVED = frozenset({"alert", "severity"})
+"""Labels that every alert has by itself."""
+
+
+def rule_mistakes(rule: Node, model: type[Rule], tree: Node) -> Iterator[Mistake]:
+    """Of one rule, its defaults included, in the file around it."""
+    names = tree.child("selections").map
+    for field, annotation in fields_of(model).items():
+        if field in rule.map and {*get_args(SelectionSpec)} <= {*get_args(annotation)}:
+            yield from selection_mistakes(rule.map[field], names)
+    for name in rule.child("by").list:
+        if name.text is not None and name.text not in FIELDS:
+            yield name.mistake(f"{quoted(name.text)} is not a field of an event{did_you_mean(name.text, FIELDS)}")
+    for label, node in rule.child("labels").map.items():
+        if label in RESERVED:
+            yield node.mistake("is a label that every alert has by itself")
+    yield from _placeholders(rule)
+    yield from _order(rule.child("levels"))
+    for level in rule.child("levels").map.values():
+        yield from _acting(level, rule, tree)
+
+
+def file_mistakes(tree: Node) -> Iterator[Mistake]:
+    """Of everything but the rules."""
+    for selection in tree.child("selections").map.values():
+        yield from selection_mistakes(selection, {})
+    for pattern in tree.child("providers").list:
+        yield from selection_mistakes(pattern.child("match"), {})
+    if FALLBACK in tree.child("mitigations").map:
+        yield tree.child("mitigations").map[FALLBACK].mistake("is the name of the shipped mitigation: choose another")
+    yield from _group_by(tree)
+
+
+def _placeholders(rule: Node) -> Iterator[Mistake]:
+    summary = rule.child("summary")
+    known = {*FIGURES, *(name.text for name in rule.child("by").list if name.text)}
+    try:
+        parts = list(Formatter().parse(summary.text or ""))
+    except ValueError:
+        yield summary.mistake("has a single brace: write {name}, or {{ and }} for braces")
+        return
+    for _, name, form, conversion in parts:
+        if name is not None and (form or conversion or name not in known):
+            yield summary.mistake(f"{quoted('{' + name + '}')} is not filled in here{did_you_mean(name, known)}")
+
+
+def _order(levels: Node) -> Iterator[Mistake]:
+    above = [levels.child(severity).child("above") for severity in ("warning", "critical")]
+    try:
+        if parse_ratio(above[0].value) > parse_ratio(above[1].value):
+            yield above[0].mistake(f"is above that of critical ({above[1].text})", warning=True)
+    except ValueError:
+        return  # not two ratios, or told already
+
+
+def _acting(level: Node, rule: Node, tree: Node) -> Iterator[Mistake]:
+    wanted, known = level.child("mitigate").list, {FALLBACK, *tree.child("mitigations").map}
+    for name in wanted:
+        if name.text in LATER and name.text not in known:
+            yield name.mistake(f"this version has no {quoted(name.text)} yet: it is left out", warning=True)
+        elif name.text is not None and name.text not in known:
+            yield name.mistake(f"{quoted(name.text)} is not a mitigation{did_you_mean(name.text, known)}")
+        elif name.text == FALLBACK:
+            yield from _fallback(name, rule, tree)
+    if wanted and "for" not in level.map and "for" not in rule.map:
+        yield level.mistake(
+            "acts at the first sight of trouble: say how long it must last, such as for: 1m", warning=True
+        )
+
+
+def _fallback(name: Node, rule: Node, tree: Node) -> Iterator[Mistake]:
+    fallbacks, selections = tree.child("fallbacks").map, tree.child("selections")
+    if not fallbacks:
+        yield name.mistake("no model has a line in `fallbacks`: it will change nothing", warning=True)
+        return
+    of = rule.child("of")
+    models = (selections.child(of.text) if of.text is not None else of).child("requested_model")
+    for model in models.list or [models]:
+        if model.text and not set("*?[") & set(model.text) and model.text not in (*fallbacks, "present", "absent"):
+            yield name.mistake(
+                f"{quoted(model.text)} has no line in `fallbacks`: nothing stands in for it", warning=True
+            )
+
+
+def _group_by(tree: Node) -> Iterator[Mistake]:
+    labels = chain.from_iterable(rule.child("labels").map for rule in tree.child("rules").list)
+    known = {*FIELDS, *RESERVED, *labels}
+    for name in tree.child("route").child("group_by").list:
+        if name.text is not None and name.text not in known:
+            yield name.mistake(f"{quoted(name.text)} is not a label{did_you_mean(name.text, known)}")

@@ -1,0 +1,96 @@
+"""The upstream's management API over HTTP: one strike and all calls end, for five would ban our address."""
+
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx
+
+from daemon.domain.errors import ManagementFailure
+from daemon.ports import Clock, CredentialFile
+
+BASE = "/v0/management/"
+TIMEOUT_SECONDS = 5.0
+BARRED_SECONDS = 1800.0
+
+
+class ManagementClient:
+    """A `ManagementApi`. The key goes out in a header and nowhere else."""
+
+    def __init__(self, base_url: str, key: str, clock: Clock) -> None:
+        self._key = key.encode()
+        self._clock = clock
+        self._barred_until = float("-inf")
+        self._barred_by = ""
+        self._http = httpx.AsyncClient(
+            base_url=base_url,
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=TIMEOUT_SECONDS,
+            trust_env=False,
+        )
+
+    async def read(self, path: str) -> Any:
+        """GET, decoded. Raises `ManagementFailure`."""
+        answer = await self._call("GET", path)
+        try:
+            return answer.json()
+        except ValueError:
+            raise ManagementFailure(f"{path}: the answer is not JSON", status=answer.status_code) from None
+
+    async def write(self, path: str, value: Any) -> None:
+        """PUT; returning says only that the upstream said so. Raises `ManagementFailure`."""
+        await self._call("PUT", path, {"value": value})
+
+    async def config_fingerprints(self) -> Mapping[str, str]:
+        """A hash of each top-level key of the config, keyed with our key so that no value can be guessed."""
+        config = await self.read("config")
+        if not isinstance(config, dict):
+            raise ManagementFailure("config: the answer is not an object", status=200)
+        return {name: self._hash(name, value) for name, value in config.items()}
+
+    async def credential_files(self) -> Sequence[CredentialFile]:
+        """The credentials that the upstream lists; those without an index are left out."""
+        answer = await self.read("auth-files")
+        files = answer.get("files") if isinstance(answer, dict) else None
+        return [
+            CredentialFile(
+                auth_index=str(file["auth_index"]),
+                name=str(file.get("name", "")),
+                provider_key=str(file.get("provider") or file.get("type") or "unknown"),
+            )
+            for file in files or ()
+            if isinstance(file, dict) and file.get("auth_index")
+        ]
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def _call(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        if self._clock.monotonic() < self._barred_until:
+            raise ManagementFailure(self._barred_by, barred=True)
+        try:
+            answer = await self._http.request(method, BASE + path, json=body)
+        except httpx.HTTPError as error:
+            raise ManagementFailure(f"{path}: no answer from the upstream ({type(error).__name__})") from None
+        if answer.status_code in (401, 403):
+            self._barred_until = self._clock.monotonic() + BARRED_SECONDS
+            self._barred_by = f"the management key was refused ({answer.status_code}{_reason(answer)}); set another key"
+            raise ManagementFailure(self._barred_by, status=answer.status_code, barred=True)
+        if not answer.is_success:
+            raise ManagementFailure(f"{path}: {answer.status_code}{_reason(answer)}", status=answer.status_code)
+        return answer
+
+    def _hash(self, name: str, value: Any) -> str:
+        text = json.dumps([name, value], sort_keys=True, separators=(",", ":"))
+        return hmac.digest(self._key, text.encode(), "sha256").hex()[:16]
+
+
+def _reason(answer: httpx.Response) -> str:
+    """The upstream's own short word for it."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return ""
+    error = body.get("error") if isinstance(body, dict) else None
+    return f", {error[:120]}" if isinstance(error, str) else ""

@@ -1,0 +1,178 @@
+"""Apprise in a process of its own: started at the first send, killed at a deadline, ended when idle."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from itertools import count
+from typing import cast
+
+from daemon.domain.notification import Delivery, Message
+
+COMMAND = (sys.executable, "-P", "-m", "daemon.adapters.notify.child")
+ENVIRONMENT = frozenset(
+    {"HOME", "LANG", "LC_ALL", "PATH", "PYTHONPATH", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE", "TZ"}
+    | {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"}
+)
+"""What the process sees of our environment."""
+CHECK_SECONDS = 30.0
+CLOSING_SECONDS = 2.0
+
+
+class AppriseProcess:
+    """A `Notifier`. URLs go through a pipe, never into an argument, a log or an error."""
+
+    def __init__(self, *, idle_seconds: float = 60.0) -> None:
+        self._idle_seconds = idle_seconds
+        self._child: Child | None = None
+        self._starting = asyncio.Lock()
+        self._idle: asyncio.TimerHandle | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process that would take the next send; None while there is none."""
+        return self._child.pid if self._child and not self._child.exited.is_set() else None
+
+    async def send(self, urls: Sequence[str], message: Message, deadline_seconds: float) -> Delivery:
+        """Delivered when at least one channel took it. The others stand in `error` and are not tried again, or the
+        first would get it twice."""
+        request = {"title": message.title, "body": message.body, "kind": message.kind}
+        errors = await self._ask_all(urls, request, deadline_seconds)
+        failed = [f"{schema(url)}: {error}" for url, error in zip(urls, errors, strict=True) if error]
+        return Delivery(delivered=len(failed) < len(urls), error="; ".join(failed) or None)
+
+    async def instantiates(self, urls: Sequence[str]) -> list[tuple[str, bool, str]]:
+        """Each URL as it may be shown, whether Apprise takes it, and else why not; nothing is sent."""
+        errors = await self._ask_all(urls, {}, CHECK_SECONDS)
+        return [(f"{schema(url)}://…", not error, error) for url, error in zip(urls, errors, strict=True)]
+
+    async def close(self) -> None:
+        """Ends the process; what is being sent fails."""
+        if (child := self._retire()) is not None:
+            child.end()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(child.exited.wait(), CLOSING_SECONDS)
+            child.kill()
+
+    async def _ask_all(self, urls: Sequence[str], request: dict[str, str], deadline_seconds: float) -> list[str]:
+        return await asyncio.gather(*(self._ask({"url": url, **request}, deadline_seconds) for url in urls))
+
+    async def _ask(self, request: dict[str, str], deadline_seconds: float) -> str:
+        """What went wrong, or nothing."""
+        child: Child | None = None
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                child = await self._ready()
+                return await child.ask(request)
+        except TimeoutError:
+            if child is self._child:
+                self._retire()
+            return f"no answer within {deadline_seconds:g} s"
+        except ChildDied:
+            return "the notifier's process died"
+        except OSError as failure:
+            return f"the notifier's process does not start ({failure.strerror})"
+        finally:
+            if child is not None and not child.waiting:
+                self._leave(child)
+
+    async def _ready(self) -> "Child":
+        """The process, started when there is none."""
+        async with self._starting:
+            if self._idle is not None:
+                self._idle.cancel()
+            if self.pid is None or self._child is None:
+                self._child = await start()
+            return self._child
+
+    def _leave(self, child: "Child") -> None:
+        """The last one out: a process that hangs is killed, another is ended when nobody comes for a while."""
+        if child is not self._child:
+            child.kill()
+        else:
+            self._idle = asyncio.get_running_loop().call_later(self._idle_seconds, self._end_idle)
+
+    def _end_idle(self) -> None:
+        if (child := self._retire()) is not None:
+            child.end()
+
+    def _retire(self) -> "Child | None":
+        """Nothing more is sent by the present process."""
+        if self._idle is not None:
+            self._idle.cancel()
+        child, self._child = self._child, None
+        return child
+
+
+class ChildDied(Exception):
+    """The process ended before it answered."""
+
+
+class Child(asyncio.SubprocessProtocol):
+    """One process, and those who wait for its answers."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[int, asyncio.Future[str]] = {}
+        self.exited = asyncio.Event()
+        self._numbers = count(1)
+        self._unread = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.SubprocessTransport, transport)
+        self.pid = self._transport.get_pid()
+
+    async def ask(self, request: dict[str, str]) -> str:
+        """The error that it answers. Raises `ChildDied`."""
+        number = next(self._numbers)
+        self.waiting[number] = asyncio.get_running_loop().create_future()
+        try:
+            self._stdin().write(json.dumps({"id": number, **request}).encode() + b"\n")
+            return await self.waiting[number]
+        finally:
+            del self.waiting[number]
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        *lines, self._unread = (self._unread + data).split(b"\n")
+        for line in lines:
+            answer = json.loads(line)
+            future = self.waiting.get(answer["id"])
+            if future is not None and not future.done():
+                future.set_result(answer["error"])
+
+    def process_exited(self) -> None:
+        self.exited.set()
+        for future in self.waiting.values():
+            if not future.done():
+                future.set_exception(ChildDied())
+        self._transport.close()
+
+    def end(self) -> None:
+        """It leaves when its input ends."""
+        self._stdin().close()
+
+    def kill(self) -> None:
+        """With all that it started."""
+        if not self.exited.is_set():
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+    def _stdin(self) -> asyncio.WriteTransport:
+        return cast(asyncio.WriteTransport, self._transport.get_pipe_transport(0))
+
+
+async def start() -> Child:
+    """A new process, with as little of our environment as it needs. Raises OSError."""
+    environment = {name: value for name, value in os.environ.items() if name in ENVIRONMENT}
+    _, child = await asyncio.get_running_loop().subprocess_exec(
+        Child, *COMMAND, stderr=asyncio.subprocess.DEVNULL, env=environment, start_new_session=True
+    )
+    return child
+
+
+def schema(url: str) -> str:
+    """All that may be said of a URL: `tgram`."""
+    name = url.partition("://")[0].lower()
+    return name if name.isalnum() and len(name) <= 20 else "?"

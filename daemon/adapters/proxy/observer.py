@@ -1,0 +1,201 @@
+"""Watches all requests of a worker, and makes one event out of each."""
+
+import hmac
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from hashlib import blake2b
+from typing import Any
+
+from daemon.adapters.proxy.fuses import FusedWires
+from daemon.adapters.proxy.tap import Ask, Observation
+from daemon.domain.event import Event, EventIds, Fault, Outcome, Source, Wire, emitted_at_of
+from daemon.domain.facts import ErrorFacts, RequestFacts, ResponseFacts
+from daemon.domain.thinking import ThinkingSetting, thinking_match
+from daemon.domain.usage import TokenUsage
+from daemon.logic.client import client_family, marked_attempt, turn_id
+from daemon.logic.faults import classify
+from daemon.logic.forwarding import CANARY, value_of
+from daemon.logic.marks import Failures, auth_index_of, client_key, other_endpoint, retry_after_seconds
+from daemon.logic.wire import WireProtocol
+from daemon.ports import Clock, EventSink
+
+log = logging.getLogger(__name__)
+
+MOST_NAME = 256
+_COUNTERS = tuple(field.name for field in fields(TokenUsage))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """The secrets of this installation that the data plane needs."""
+
+    hashing: bytes
+    canary: bytes
+
+
+class Observer:
+    """Every `begin` has one `finish`, which offers one event to the sink."""
+
+    def __init__(
+        self,
+        *,
+        wires: Sequence[WireProtocol],
+        sink: EventSink,
+        clock: Clock,
+        ids: EventIds,
+        node_id: str,
+        keys: Keys,
+    ) -> None:
+        self.fuses = FusedWires(wires)
+        self._sink = sink
+        self._clock = clock
+        self._ids = ids
+        self._node_id = node_id
+        self._keys = keys
+        self._failures = Failures()
+        self._has_failed = False
+
+    def begin(self, ask: Ask) -> Observation:
+        """From here on the request is watched."""
+        wire, endpoint = self.fuses.claim(ask.method, ask.path)
+        return Observation(ask, wire, endpoint or other_endpoint(ask.path), self.fuses, self._clock.monotonic)
+
+    def is_canary(self, ask: Ask) -> bool:
+        """Whether the request is one of our own, by the secret that only we know."""
+        mark = value_of(ask.headers, CANARY)
+        return mark is not None and hmac.compare_digest(mark, self._keys.canary)
+
+    def finish(self, seen: Observation) -> None:
+        """Offers the event of a request that has come to its end. Never raises: the traffic must not suffer."""
+        try:
+            self._sink.offer(self._event(seen, seen.request(), seen.response()))
+        except Exception:
+            if not self._has_failed:
+                log.exception("events are lost: they cannot be made")
+            self._has_failed = True
+
+    def refuse(self, ask: Ask, status: int, fault: Fault) -> None:
+        """Offers the event of a request that was not forwarded."""
+        seen = Observation(ask, None, "other", self.fuses, self._clock.monotonic)
+        seen.status, seen.ending.refused = status, fault
+        self.finish(seen)
+
+    def _event(self, seen: Observation, asked: RequestFacts, said: ResponseFacts | None) -> Event:
+        ended, now = self._clock.monotonic(), self._clock.now()
+        event_id = self._ids.next(now)
+        outcome, fault = _judge(seen, said)
+        turn_key, attempt = self._attempt(seen, outcome, ended)
+        key = client_key(seen.ask.headers, seen.ask.query)
+        duration_ms = _ms(ended - seen.began)
+        is_canary = self.is_canary(seen.ask)
+        requested, processed = asked.thinking, said.thinking_processed if said else None
+        usage, error = said.usage if said else None, (said and said.error) or ErrorFacts()
+        retry_after = retry_after_seconds(seen.retry_after, now) if seen.retry_after else None
+        return Event(
+            event_id=event_id,
+            emitted_at=emitted_at_of(event_id),
+            started_at=now - duration_ms,
+            duration_ms=duration_ms,
+            ttfb_ms=_since(seen.began, seen.first_byte),
+            ttft_ms=_since(seen.began, seen.first_content),
+            largest_gap_ms=None if seen.largest_gap is None else _ms(seen.largest_gap),
+            node_id=self._node_id,
+            method=seen.ask.method[:MOST_NAME],
+            endpoint=seen.endpoint,
+            wire=seen.wire.WIRE if seen.wire else Wire.OTHER,
+            stream=seen.stream or asked.stream,
+            status=seen.status,
+            outcome=outcome,
+            fault=fault,
+            requested_model=_name(asked.model),
+            model_id=_name(seen.sent_model or asked.model),
+            response_model=_name(said.response_model) if said else None,
+            prefix=_prefix(asked.model),
+            auth_index=auth_index_of(seen.trace_id) if seen.trace_id else None,
+            client_key_id=self._hash(b"client key", key),
+            turn_key=turn_key,
+            attempt=attempt,
+            client=client_family(value_of(seen.ask.headers, b"user-agent")),
+            source=Source.CANARY if is_canary else Source.CLIENT,
+            usage_present=_usage_present(outcome, said),
+            **_counters(usage),
+            **_thinking("requested", requested),
+            **_thinking("processed", processed),
+            thinking_match=thinking_match(requested, processed),
+            thinking_evidence="response_echo" if processed else None,
+            finish_reason=_name(said.finish_reason) if said else None,
+            empty_payload=said.empty_payload if said else None,
+            has_tool_result_image=asked.has_tool_result_image,
+            has_tool_use=said.has_tool_use if said else None,
+            retry_after_seconds=retry_after if retry_after is not None else error.retry_after_seconds,
+            quota_reset_seconds=error.quota_reset_seconds,
+            trace_id=seen.trace_id,
+            mitigation_ids=(seen.route.mitigation_id,) if seen.route else (),
+            request_bytes=seen.request_bytes,
+            response_bytes=seen.response_bytes,
+        )
+
+    def _attempt(self, seen: Observation, outcome: Outcome, now: float) -> tuple[str | None, int]:
+        turn = self._hash(b"turn", turn_id(seen.ask.headers))
+        marked = marked_attempt(seen.ask.headers)
+        if turn is None:
+            return None, marked
+        attempt = marked or self._failures.attempt(turn, seen.began)
+        self._failures.note(turn, attempt, failed=outcome is Outcome.FAILED, now=now)
+        return turn, attempt
+
+    def _hash(self, kind: bytes, value: bytes | str | None) -> str | None:
+        """Sixteen hex digits that nobody can compute without the key of this installation."""
+        if value is None:
+            return None
+        data = value.encode() if isinstance(value, str) else value
+        return blake2b(data, digest_size=8, key=self._keys.hashing, person=kind).hexdigest()
+
+
+def _judge(seen: Observation, said: ResponseFacts | None) -> tuple[Outcome, Fault | None]:
+    ending = seen.ending
+    if ending.refused is not None or ending.ours:
+        return Outcome.DENIED, ending.refused
+    return classify(
+        status=seen.status if seen.was_answered else None,
+        facts=said,
+        upstream_fault=ending.upstream_fault,
+        client_gone=ending.client_gone,
+        drained=ending.drained,
+    )
+
+
+def _usage_present(outcome: Outcome, said: ResponseFacts | None) -> bool | None:
+    """None where no usage was to be expected, or nobody could read the answer."""
+    if said is None or (outcome is not Outcome.OK and said.usage is None):
+        return None
+    return said.usage is not None
+
+
+def _counters(usage: TokenUsage | None) -> dict[str, Any]:
+    return {name: getattr(usage, name) for name in _COUNTERS} if usage else {}
+
+
+def _thinking(which: str, setting: ThinkingSetting | None) -> dict[str, Any]:
+    if setting is None:
+        return {}
+    said = {"mode": setting.mode, "level": setting.level, "budget": setting.budget}
+    return {f"thinking_{which}_{name}": value for name, value in said.items()}
+
+
+def _prefix(model: str | None) -> str | None:
+    prefix, slash, _ = (model or "").partition("/")
+    return prefix[:MOST_NAME] if slash else None
+
+
+def _name(text: str | None) -> str | None:
+    return text[:MOST_NAME] if text else None
+
+
+def _since(began: float, instant: float | None) -> int | None:
+    return None if instant is None else _ms(instant - began)
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

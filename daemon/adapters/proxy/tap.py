@@ -1,0 +1,133 @@
+"""What is seen of one request while its bytes pass: times, sizes, and copies of the bodies for its wire to read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from daemon.adapters.proxy.fuses import FusedWires
+from daemon.adapters.proxy.inflate import inflater
+from daemon.domain.event import Fault
+from daemon.domain.facts import RequestFacts, ResponseFacts
+from daemon.domain.soft_routing import SoftRoute
+from daemon.logic.forwarding import Headers, value_of
+from daemon.logic.wire import Tap, WireProtocol
+
+T = TypeVar("T")
+
+MOST_REQUEST_BYTES = 4 << 20
+MOST_RESPONSE_BYTES = 1 << 20
+"""Of what a compressed answer amounts to; one that is not compressed is read to its end, whatever its length."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """The head of a request; header names are lower-case."""
+
+    method: str
+    path: str
+    query: bytes
+    headers: Headers
+    peer: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Ending:
+    """How a request ended, as far as it is known so far."""
+
+    client_gone: bool = False
+    drained: bool = False
+    upstream_fault: Fault | None = None
+    """What its client raised, before the answer or inside it."""
+    refused: Fault | None = None
+    """Set by us, before anything was forwarded."""
+    ours: bool = False
+    """A mistake of our own spoilt it."""
+
+
+class Observation:
+    """One request from its first byte to its last. Monotonic times are seconds."""
+
+    def __init__(
+        self, ask: Ask, wire: WireProtocol | None, endpoint: str, fuses: FusedWires, now: Callable[[], float]
+    ) -> None:
+        self.ask = ask
+        self.wire = wire
+        self.endpoint = endpoint
+        self.ending = Ending()
+        self.status: int | None = None
+        self.route: SoftRoute | None = None
+        self.sent_model: str | None = None
+        self.trace_id: str | None = None
+        self.retry_after: bytes | None = None
+        self.stream = False
+        self.request_bytes = 0
+        self.response_bytes = 0
+        self.began = now()
+        self.first_byte: float | None = None
+        self.first_content: float | None = None
+        self.largest_gap: float | None = None
+        self._last_byte = 0.0
+        self._now = now
+        self._fuses = fuses
+        self._request: RequestFacts | None = None
+        self._copy: bytearray | None = bytearray() if wire else None
+        self._request_inflater = inflater(value_of(ask.headers, b"content-encoding"), MOST_REQUEST_BYTES)
+        self._tap: Tap | None = None
+        self._response_inflater = inflater(None, MOST_RESPONSE_BYTES)
+
+    @property
+    def was_answered(self) -> bool:
+        """Whether the upstream's answer began; without it, the status is our own."""
+        return self.first_byte is not None
+
+    def take_request(self, piece: bytes) -> None:
+        """A copy of the next piece of the request's body."""
+        self.request_bytes += len(piece)
+        if self._copy is not None and (room := MOST_REQUEST_BYTES - len(self._copy)) > 0:
+            self._copy += self._request_inflater.feed(piece)[:room]
+
+    def request(self) -> RequestFacts:
+        """What was asked, read at the first call out of what has passed by then; the copy is let go."""
+        if self._request is None:
+            facts = None
+            if self.wire is not None and self._copy is not None:
+                facts = self.ask_wire(partial(self.wire.read_request, self.ask.path, bytes(self._copy)))
+            self._request, self._copy = facts or RequestFacts(), None
+        return self._request
+
+    def ask_wire(self, question: Callable[[], T]) -> T | None:
+        """The wire's answer, behind its fuse."""
+        return self._fuses.ask(self.wire, question) if self.wire is not None else None
+
+    def take_head(self, status: int, headers: Headers) -> None:
+        """The head of the upstream's answer."""
+        self.status = status
+        self.first_byte = self._last_byte = self._now()
+        self.stream = (value_of(headers, b"content-type") or b"").lower().startswith(b"text/event-stream")
+        self.retry_after = value_of(headers, b"retry-after")
+        if trace := value_of(headers, b"x-cpa-trace-id"):
+            self.trace_id = trace.decode("latin-1")[:128]
+        if self.wire is not None:
+            self._response_inflater = inflater(value_of(headers, b"content-encoding"), MOST_RESPONSE_BYTES)
+            self._tap = self.ask_wire(partial(self.wire.tap, status=status, stream=self.stream))
+
+    def take_response(self, chunk: bytes) -> None:
+        """A copy of the next chunk of the answer's body."""
+        now = self._now()
+        self.response_bytes += len(chunk)
+        self.largest_gap = max(self.largest_gap or 0.0, now - self._last_byte)
+        self._last_byte = now
+        if self._tap is not None:
+            self._read(self._tap, chunk, now)
+
+    def response(self) -> ResponseFacts | None:
+        """What was said; None when nobody could read it. Ends the tap."""
+        tap, self._tap = self._tap, None
+        return None if tap is None or self._response_inflater.gave_up else self.ask_wire(tap.close)
+
+    def _read(self, tap: Tap, chunk: bytes, now: float) -> None:
+        if plain := self._response_inflater.feed(chunk):
+            self.ask_wire(partial(tap.feed, plain))
+            if self.first_content is None and tap.content_started:
+                self.first_content = now

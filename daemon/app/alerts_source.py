@@ -1,0 +1,89 @@
+"""Where the rules come from: the alerts file, read again when it changes, and the last good copy when it is broken."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from daemon.adapters.config import alerts_file, secrets
+from daemon.adapters.config.settings import Settings
+from daemon.app.shelf import Shelves
+from daemon.domain.alerts_config import AlertsConfig
+from daemon.domain.errors import ConfigError
+from daemon.ports import Clock
+
+log = logging.getLogger(__name__)
+
+
+class AlertsSource:
+    """Holds the rules in force. A broken file changes nothing; `errors` says what is wrong with it."""
+
+    def __init__(self, settings: Settings, shelves: Shelves, last_good: Path, clock: Clock) -> None:
+        self._settings = settings
+        self._shelves = shelves
+        self._last_good = last_good
+        self._clock = clock
+        self._seen: object = None
+        self.config = AlertsConfig()
+        self.loaded_at: int | None = None
+        self.errors: tuple[str, ...] = ()
+
+    def load_first(self) -> None:
+        """At the start: the file, else the last good copy, else no rules."""
+        if self.reload():
+            return
+        try:
+            self._take(self._last_good)
+            log.warning("the last alerts file that loaded is in force: %s", self._last_good)
+        except (ConfigError, OSError):
+            log.error("no rules are in force")
+
+    def reload(self) -> bool:
+        """Reads the file now; whether its rules are in force."""
+        path = self._settings.alerts_path
+        self._seen = _mark(path)
+        try:
+            self._take(path)
+        except ConfigError as error:
+            self.errors = tuple(str(mistake) for mistake in error.mistakes)
+            for line in self.errors:
+                log.error("%s", line)
+            return False
+        self.errors = ()
+        self._keep_copy(path)
+        return True
+
+    def has_changed(self) -> bool:
+        """Whether the file is another one than when it was read."""
+        return _mark(self._settings.alerts_path) != self._seen
+
+    def receiver_urls(self) -> Mapping[str, Sequence[str]]:
+        """The Apprise URLs of each receiver, resolved now."""
+        return secrets.receiver_urls(self.config, self._settings)
+
+    def _take(self, path: Path) -> None:
+        loaded = alerts_file.load(
+            path,
+            rules=self._shelves.rules,
+            mitigations=self._shelves.mitigations,
+            secrets=secrets.resolver(self._settings),
+        )
+        for warning in loaded.warnings:
+            log.warning("%s", warning)
+        self.config, self.loaded_at = loaded.config, self._clock.now()
+
+    def _keep_copy(self, path: Path) -> None:
+        try:
+            new = self._last_good.with_suffix(".new")
+            new.write_bytes(path.read_bytes())
+            new.chmod(0o600)
+            new.replace(self._last_good)
+        except OSError as error:
+            log.warning("no copy of the alerts file could be kept: %s", error)
+
+
+def _mark(path: Path) -> object:
+    try:
+        status = path.stat()
+    except OSError:
+        return path
+    return path, status.st_mtime_ns, status.st_size, status.st_ino

@@ -1,0 +1,287 @@
+"""The control plane: wires the engine to its adapters, and starts and stops it in order."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import Any
+
+import daemon
+from daemon.adapters.config.settings import Settings
+from daemon.adapters.management.client import ManagementClient
+from daemon.adapters.management.probes import HttpProbes
+from daemon.adapters.notify.process import AppriseProcess
+from daemon.adapters.routes import RoutesFile, write_journal_copy
+from daemon.adapters.schedule import JobSchedule
+from daemon.adapters.spool.reader import SpoolReader
+from daemon.adapters.store import Store
+from daemon.adapters.wake import WakeListener
+from daemon.app.alerts_source import AlertsSource
+from daemon.app.places import Places
+from daemon.app.providers_file import write_providers
+from daemon.domain.alerts_config import AlertsConfig
+from daemon.domain.errors import StoreFailure
+from daemon.domain.mitigation import Mitigation
+from daemon.engine.desk import Desk
+from daemon.engine.dispatch import Dispatch
+from daemon.engine.evaluate import Evaluate
+from daemon.engine.ingest import Arrival, Ingest
+from daemon.engine.inventory import EVERY_SECONDS, Inventory
+from daemon.engine.mitigate import Mitigate
+from daemon.engine.operate import Operate
+from daemon.engine.retain import Retention
+from daemon.engine.supervise import Tasks
+from daemon.logic.attribution import Attribution
+from daemon.logic.conditions import CONFIG_RELOAD_FAILED
+from daemon.logic.judging import Book
+from daemon.logic.providers import LONGEST_WINDOW_SECONDS, ProviderFigures
+from daemon.ports import Clock
+
+log = logging.getLogger(__name__)
+
+FILE_SECONDS = 2.0
+"""Between two looks at the alerts file."""
+SNAPSHOT_SECONDS = 5.0
+RETENTION_SECONDS = 3600.0
+"""Between two looks at what is too old."""
+
+
+class ControlPlane:
+    """Everything behind the control port but the port itself."""
+
+    def __init__(
+        self, settings: Settings, places: Places, store: Store, source: AlertsSource, clock: Clock, canary_secret: str
+    ) -> None:
+        self._settings = settings
+        self._places = places
+        self._store = store
+        self._source = source
+        self._clock = clock
+        self._stack = AsyncExitStack()
+        self._tasks = Tasks()
+        self._schedule = JobSchedule()
+        self._figures = ProviderFigures()
+        self._attribution = Attribution()
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="control")
+        key = settings.upstream_management_key
+        self._management = (
+            None if key is None else ManagementClient(settings.upstream_url, key.get_secret_value(), clock)
+        )
+        self._probes = self._open_probes(canary_secret)
+        self._notifier = AppriseProcess()
+        self._routes = RoutesFile(places.routes, clock)
+        self._desk = Desk(store.ledger)
+        self._evaluate = Evaluate(
+            desk=self._desk,
+            clock=clock,
+            plan_messages=lambda steps, now: self._dispatch.plan(steps, now),
+            plan_mitigations=lambda firing, acting, now: self._mitigate.plan(firing, acting, now),
+        )
+        self._dispatch = Dispatch(
+            ledger=store.ledger,
+            notifier=self._notifier,
+            clock=clock,
+            commit=self._desk.commit,
+            alerts=self._evaluate.alerts,
+            mitigations=lambda: self._mitigate.rows(),
+            public_url=settings.public_url_resolved,
+        )
+        self._desk.read_by(self._dispatch.adopt)
+        self._mitigate = Mitigate(
+            ledger=store.ledger,
+            routes=self._routes,
+            management=self._management,
+            probes=self._probes,
+            clock=clock,
+            commit=self._desk.commit,
+            notice=self._dispatch.notice,
+            ceiling=settings.mitigation_mode,
+            on_release=self._evaluate.start_anew,
+            export=partial(write_journal_copy, places.journal_copy),
+        )
+        self._desk.read_by(self._mitigate.adopt)
+        self._ingest = Ingest(
+            spool=SpoolReader(places.spool, places.spool_ack),
+            store=store.events,
+            clock=clock,
+            reader=self._threads,
+            label=self._attribution.attribute,
+            arrived=self._arrived,
+        )
+        self._inventory = Inventory(
+            probes=self._probes,
+            management=self._management,
+            attribution=self._attribution,
+            served=self._mitigate.set_inventory,
+        )
+        self.operations = Operate(
+            clock=clock,
+            events=store.events,
+            ledger=store.ledger,
+            ingest=self._ingest,
+            evaluate=self._evaluate,
+            dispatch=self._dispatch,
+            mitigate=self._mitigate,
+            figures=self._figures,
+            describe=self._describe,
+            missing=self._missing,
+        )
+
+    def _open_probes(self, canary_secret: str) -> HttpProbes:
+        settings = self._settings
+        return HttpProbes(
+            upstream_url=settings.upstream_url,
+            proxy_url=f"http://{settings.proxy_host}:{settings.proxy_port}",
+            api_key=None if settings.upstream_api_key is None else settings.upstream_api_key.get_secret_value(),
+            canary_secret=canary_secret,
+        )
+
+    # ---- start and stop ------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Takes up where the last process stopped. Raises `StoreFailure` and OSError."""
+        bell = WakeListener(self._places.control_socket, self._ingest.wake)
+        bell.start()
+        self._stack.callback(bell.close)
+        alerts, mitigations = await self._store.ledger.alerts(), await self._store.ledger.mitigations()
+        self._evaluate.remember(alerts, mitigations)
+        self._configure(self._source.config)
+        await self._dispatch.load()
+        await self._mitigate.load()
+        await self._inventory.refresh()
+        book = self._evaluate.open(self._source.config)
+        last_alive = await self._store.events.last_alive()
+        await self._in_thread(self._warm, book, True)
+        downtime = 0 if last_alive is None else max(0, self._clock.now() - last_alive)
+        self._evaluate.use(book, downtime_ms=downtime)
+        self._report_config()
+        self._start_tasks()
+
+    def _start_tasks(self) -> None:
+        self._tasks.start("mitigate", self._mitigate.run)
+        self._tasks.start("dispatch", self._dispatch.run)
+        self._tasks.start("evaluate", self._evaluate_once_attached)
+        self._tasks.start("ingest", self._ingest.run)
+        for seconds, name, job in (
+            (self._settings.evaluation_interval, "tick", self._tick),
+            (EVERY_SECONDS, "inventory", self._inventory.refresh),
+            (FILE_SECONDS, "alerts file", self._follow_file),
+            (SNAPSHOT_SECONDS, "providers", self._write_providers),
+            (RETENTION_SECONDS, "retention", self._retention().run),
+        ):
+            self._schedule.every(seconds, job, name=name)
+        self._schedule.start()
+
+    async def stop(self) -> None:
+        """Restores what we own, in the reverse order of the start, each step bounded."""
+        self._schedule.stop()
+        await self._tasks.stop()
+        try:
+            await self._mitigate.restore_all(on_stop=True)
+        except StoreFailure as failure:
+            log.error("what is changed upstream stays changed until the next start: %s", failure)
+        self._routes.close()
+        await self._notifier.close()
+        await self._probes.close()
+        if self._management is not None:
+            await self._management.close()
+        await self._stack.aclose()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def restore_owned(self) -> Sequence[Mitigation]:
+        """Instead of a start: changes back what an earlier process left changed upstream."""
+        self._configure(self._source.config)
+        await self._mitigate.load()
+        return await self._mitigate.restore_all(on_stop=False)
+
+    async def _evaluate_once_attached(self) -> None:
+        """What waited in the spool is judged together, not as if it were all there was."""
+        await self._ingest.attached.wait()
+        await self._evaluate.run()
+
+    # ---- rules ---------------------------------------------------------------------------------------------------
+
+    def ask_reload(self) -> None:
+        """From a signal."""
+        self._tasks.start("reload", self.reload)
+
+    async def reload(self) -> None:
+        """Reads the alerts file again. A broken one changes nothing and raises `ConfigReloadFailed`."""
+        if self._source.reload():
+            config = self._source.config
+            book = self._evaluate.open(config)
+            await self._in_thread(self._warm, book, False)
+            self._configure(config)
+            self._evaluate.use(book)
+            log.info("%d rules are in force", len(config.rules))
+        self._report_config()
+
+    async def _follow_file(self) -> None:
+        if self._source.has_changed():
+            await self.reload()
+
+    def _configure(self, config: AlertsConfig) -> None:
+        self._attribution.configure(config.providers)
+        self._dispatch.configure(config, self._source.receiver_urls())
+        self._mitigate.configure(config)
+
+    def _report_config(self) -> None:
+        self._evaluate.say(CONFIG_RELOAD_FAILED, "; ".join(self._source.errors) or None)
+
+    def _warm(self, book: Book, first: bool) -> None:
+        """Blocking. Stored events fill the windows; they were judged in their time."""
+        seconds = max(book.longest_window_seconds, LONGEST_WINDOW_SECONDS if first else 0.0)
+        for event in self._store.events.replay(self._clock.now() - round(seconds * 1000)):
+            book.warm(event)
+            if first:
+                self._figures.observe(event)
+                self._attribution.recall(event)
+
+    # ---- jobs ----------------------------------------------------------------------------------------------------
+
+    def _arrived(self, arrival: Arrival) -> None:
+        for event in arrival.events:
+            self._figures.observe(event)
+            self._mitigate.observe(event)
+        self._evaluate.arrived(arrival)
+
+    async def _tick(self) -> None:
+        self._evaluate.wake()
+
+    async def _write_providers(self) -> None:
+        figures = self._figures.figures(self._clock.now(), 600.0)
+        await self._in_thread(write_providers, self._places.providers, figures)
+
+    def _retention(self) -> Retention:
+        return Retention(self._store.events, self._clock, self._settings.retention_events)
+
+    async def _in_thread(self, work: Any, *arguments: Any) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+
+    # ---- telling -------------------------------------------------------------------------------------------------
+
+    def _describe(self) -> Mapping[str, Any]:
+        settings, inventory = self._settings, self._inventory
+        return {
+            "version": daemon.__version__,
+            "node_id": settings.node_id,
+            "leader": True,
+            "upstream": {
+                "url": settings.upstream_url,
+                "reachable": inventory.reachable,
+                "flavour": "CLIProxyAPI" if inventory.capabilities["management"] else None,
+                "capabilities": inventory.capabilities,
+            },
+            "store": {"ok": self._ingest.failure is None, "url_masked": self._store.database.url_masked},
+            "config": {
+                "ok": not self._source.errors,
+                "loaded_at": self._source.loaded_at,
+                "errors": list(self._source.errors),
+            },
+            "mitigation_mode": settings.mitigation_mode.value,
+        }
+
+    def _missing(self) -> Sequence[str]:
+        return [] if self._source.loaded_at is not None else ["rules"]

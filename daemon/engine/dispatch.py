@@ -1,0 +1,143 @@
+"""Dispatch: sends what waits in the outbox when it is due, and writes down what became of it."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+
+from daemon.domain.alert import Alert, EpisodeStep
+from daemon.domain.alerts_config import AlertsConfig
+from daemon.domain.decision import Decision
+from daemon.domain.errors import StoreFailure
+from daemon.domain.mitigation import Mitigation
+from daemon.domain.notification import Delivery, Notification, NotificationStatus
+from daemon.engine.supervise import RESTART_SECONDS
+from daemon.logic.notifying import NO_URLS, concluded, superseded
+from daemon.logic.outbox import LATELY, Errand, Outbox
+from daemon.ports import Clock, Ledger, Notifier
+
+log = logging.getLogger(__name__)
+
+DEADLINE_SECONDS = 15.0
+"""For one send, the start of the notifier's process included."""
+IDLE_SECONDS = 30.0
+"""Repetitions and silences are looked at so often."""
+
+
+class Dispatch:
+    """At least once, deduplicated: a row is sent until its outcome is in the ledger.
+
+    One message at a time to each receiver, the most severe first; a receiver that hangs delays no other.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        notifier: Notifier,
+        clock: Clock,
+        commit: Callable[[Decision], Awaitable[None]],
+        alerts: Callable[[], Sequence[Alert]],
+        mitigations: Callable[[], Sequence[Mitigation]],
+        public_url: str,
+    ) -> None:
+        self._ledger = ledger
+        self._notifier = notifier
+        self._clock = clock
+        self._commit = commit
+        self._outbox = Outbox(alerts, mitigations, public_url)
+        self._urls: Mapping[str, Sequence[str]] = {}
+        self._busy: set[str] = set()
+        self._wake = asyncio.Event()
+
+    def configure(self, config: AlertsConfig, urls: Mapping[str, Sequence[str]]) -> None:
+        """At boot and at each reload; `urls` by the receiver's name."""
+        self._outbox.configure(config)
+        self._urls = urls
+        self._wake.set()
+
+    async def load(self) -> None:
+        """Takes up rows that wait, and what was told lately. Raises `StoreFailure`."""
+        rows = await self._ledger.notifications(LATELY)
+        ended = [row for row in rows if row.status is not NotificationStatus.QUEUED]
+        self._outbox.restore(await self._ledger.queued(), ended, await self._ledger.alerts())
+
+    def plan(self, steps: Sequence[EpisodeStep], now: int) -> tuple[Notification, ...]:
+        """The rows that belong into the decision of these steps; one that is there already is not planned again."""
+        return self._outbox.plan(steps, now)
+
+    def notice(self, mitigation: Mitigation, now: int) -> tuple[Notification, ...]:
+        """The row for a mitigation that was applied, undone, abandoned or failed; none where a message that waits
+        will tell it."""
+        return self._outbox.notice(mitigation, now)
+
+    def adopt(self, decision: Decision) -> None:
+        """Called after every commit, ours included."""
+        self._outbox.adopt(decision)
+        self._wake.set()
+
+    def counters(self) -> Mapping[str, float]:
+        """Rows that ended since the start, by what became of them."""
+        ended = [status for status in NotificationStatus if status is not NotificationStatus.QUEUED]
+        return {f'notifications_total{{status="{status}"}}': float(self._outbox.counts[status]) for status in ended}
+
+    async def run(self) -> None:
+        """Sends for ever. What was on its way when this is cancelled is sent again after the next start."""
+        async with asyncio.TaskGroup() as senders:
+            while True:
+                self._wake.clear()
+                now = self._clock.now()
+                if repeats := self._outbox.repeats(now):
+                    await self._record(repeats)
+                for errand in self._outbox.errands():
+                    if errand.due_at <= now and errand.receiver not in self._busy:
+                        self._busy.add(errand.receiver)
+                        self._outbox.sending.add(errand.group_key)
+                        senders.create_task(self._serve(errand), name=f"notify {errand.receiver}")
+                await self._pause(now)
+
+    async def _pause(self, now: int) -> None:
+        """Until something is due or has changed; whoever waits for a busy receiver is looked at when that is free."""
+        waiting = (errand.due_at for errand in self._outbox.errands() if errand.receiver not in self._busy)
+        seconds = (min(waiting, default=now + IDLE_SECONDS * 1000) - now) / 1000
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), min(seconds, IDLE_SECONDS))
+
+    async def _serve(self, errand: Errand) -> None:
+        try:
+            await self._tell(errand)
+        finally:
+            self._busy.discard(errand.receiver)
+            self._outbox.sending.discard(errand.group_key)
+            self._wake.set()
+
+    async def _tell(self, errand: Errand) -> None:
+        draft = self._outbox.draft(errand)
+        if draft.message is None:
+            await self._record(superseded(draft.rows))
+            return
+        urls = self._urls.get(errand.receiver, ())
+        delivery = Delivery(delivered=False, error=NO_URLS)
+        if urls:
+            delivery = await self._notifier.send(urls, draft.message, DEADLINE_SECONDS)
+        log.log(
+            logging.INFO if delivery.delivered else logging.WARNING,
+            "message to %s %s: %s%s",
+            errand.receiver,
+            "delivered" if delivery.delivered else "not delivered",
+            draft.message.title,
+            f" ({delivery.error})" if delivery.error else "",
+        )
+        await self._record(concluded(draft.rows, draft.row, delivery, self._clock.now()))
+        self._outbox.forget(self._clock.now())
+
+    async def _record(self, rows: tuple[Notification, ...]) -> None:
+        """Tried until the ledger has it: what was sent must not be sent again."""
+        failures = 0
+        while True:
+            try:
+                return await self._commit(Decision(notifications=rows))
+            except StoreFailure as failure:
+                log.warning("what became of a message cannot be written yet: %s", failure)
+                await asyncio.sleep(RESTART_SECONDS[min(failures, len(RESTART_SECONDS) - 1)])
+                failures += 1

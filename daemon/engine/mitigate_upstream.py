@@ -1,0 +1,71 @@
+"""Upstream settings: reads and writes one row's target, and knows when a write of ours may still be on its way."""
+
+import logging
+from collections.abc import Iterable
+
+from daemon.domain.errors import ManagementFailure
+from daemon.domain.mitigation import Mitigation
+from daemon.logic.journal import Reading
+from daemon.logic.mitigation import upstream_kind
+from daemon.ports import Clock, ManagementApi
+
+log = logging.getLogger(__name__)
+
+SETTLE_SECONDS = 1.0
+"""How late after its answer a write may show: the upstream reloads its own file."""
+CHANGES_PER_HOUR = 6
+HOUR_MS = 3_600_000
+
+
+class UpstreamSettings:
+    """The hands that touch the upstream; what to do with them is the table's business."""
+
+    def __init__(self, management: ManagementApi | None, clock: Clock) -> None:
+        self._management = management
+        self._clock = clock
+        self._began_at = clock.monotonic()
+        self._written_at: dict[str, float] = {}
+        self._writes: list[tuple[str, int]] = []
+
+    def remember(self, rows: Iterable[Mitigation]) -> None:
+        """Writes of earlier processes, by what the journal can say: an open row's may have been made just now."""
+        now = self._clock.now()
+        self._writes = [(row.target, row.ended_at or now) for row in rows for _ in range(row.attempts)]
+
+    def has_room(self, row: Mitigation, rows: Iterable[Mitigation]) -> bool:
+        """Whether this hour allows another write. To begin one there must be room for its restore too."""
+        hour_ago = self._clock.now() - HOUR_MS
+        self._writes = [(target, at) for target, at in self._writes if at > hour_ago]
+        left = CHANGES_PER_HOUR - sum(target == row.target for target, _ in self._writes)
+        if row.value_before is not None:
+            return left > 0
+        begun = sum(one.attempts > 0 and (one.applied_at or one.planned_at) > hour_ago for one in rows)
+        return left > 1 and begun < CHANGES_PER_HOUR
+
+    async def read(self, row: Mitigation, rows: Iterable[Mitigation]) -> Reading:
+        """The target's value now. Raises `ManagementFailure`, and ValueError when there is no such setting."""
+        kind, management = upstream_kind(row.kind), self._reach()
+        asked_at = self._clock.monotonic()
+        value = kind.read(row.target, await management.read(kind.path(row.target)))
+        prints = await management.config_fingerprints()
+        return Reading(
+            value=value,
+            settled=asked_at - self._written_at.get(row.target, self._began_at) >= SETTLE_SECONDS,
+            fingerprints={key: found for key, found in prints.items() if key != kind.top_level(row.target)},
+            ours=frozenset(kind.top_level(one.target) for one in rows if one.attempts),
+        )
+
+    async def write(self, row: Mitigation, value: object) -> None:
+        """Sends a value; whether it arrived is for a reading to say."""
+        try:
+            await self._reach().write(upstream_kind(row.kind).path(row.target), value)
+        except ManagementFailure as failure:
+            log.warning("%s: the write was not confirmed: %s", row.target, failure)
+        finally:
+            self._written_at[row.target] = self._clock.monotonic()
+            self._writes.append((row.target, self._clock.now()))
+
+    def _reach(self) -> ManagementApi:
+        if self._management is None:
+            raise ManagementFailure("UPSTREAM_MANAGEMENT_KEY is not set")
+        return self._management

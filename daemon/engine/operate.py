@@ -1,0 +1,90 @@
+"""What the doors may ask, answered from the parts of the engine."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from daemon.domain.alert import Alert
+from daemon.domain.audit import AuditEntry
+from daemon.domain.event import Event
+from daemon.domain.mitigation import Mitigation
+from daemon.domain.notification import Notification
+from daemon.engine.dispatch import Dispatch
+from daemon.engine.evaluate import Evaluate
+from daemon.engine.ingest import Ingest
+from daemon.engine.mitigate import Mitigate
+from daemon.logic.providers import ProviderFigures
+from daemon.ports import Clock, EventQuery, EventStore, Ledger
+
+
+class Operate:
+    """The engine's `Operations`. `describe` gives what only the builder of the process knows of its status, `missing`
+    what is not ready outside the engine."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        events: EventStore,
+        ledger: Ledger,
+        ingest: Ingest,
+        evaluate: Evaluate,
+        dispatch: Dispatch,
+        mitigate: Mitigate,
+        figures: ProviderFigures,
+        describe: Callable[[], Mapping[str, Any]],
+        missing: Callable[[], Sequence[str]],
+    ) -> None:
+        self._clock = clock
+        self._events = events
+        self._ledger = ledger
+        self._ingest = ingest
+        self._evaluate = evaluate
+        self._dispatch = dispatch
+        self._mitigate = mitigate
+        self._figures = figures
+        self._describe = describe
+        self._missing = missing
+
+    async def status(self) -> Mapping[str, Any]:
+        spool = {"depth": self._ingest.depth, "dropped_total": self._ingest.lost_total}
+        return {**self._describe(), "spool": spool}
+
+    async def ready(self) -> Sequence[str]:
+        missing = list(self._missing())
+        if not self._ingest.attached.is_set():
+            missing.append("spool")
+        if self._ingest.failure is not None:
+            missing.append("store")
+        if not self._evaluate.has_judged:
+            missing.append("first evaluation")
+        return missing
+
+    async def alerts(self) -> Sequence[Alert]:
+        return sorted(self._evaluate.alerts(), key=lambda alert: (not alert.is_firing, -alert.since))
+
+    async def providers(self, window_seconds: float) -> Mapping[str, Mapping[str, Any]]:
+        return self._figures.figures(self._clock.now(), window_seconds)
+
+    async def events(self, query: EventQuery) -> Sequence[Event]:
+        return await self._events.events(query)
+
+    async def mitigations(self) -> Sequence[Mitigation]:
+        return await self._ledger.mitigations()
+
+    async def notifications(self) -> Sequence[Notification]:
+        return await self._ledger.notifications()
+
+    async def audit(self) -> Sequence[AuditEntry]:
+        return await self._ledger.audit()
+
+    async def act(self, mitigation: str, action: str, actor: str) -> Mitigation:
+        return await self._mitigate.act(mitigation, action, actor)
+
+    def counters(self) -> Mapping[str, float]:
+        return {
+            "runbookd_events_total": float(self._ingest.events_total),
+            "runbookd_events_dropped_total": float(self._ingest.lost_total),
+            "runbookd_spool_depth": float(self._ingest.depth),
+            "runbookd_evaluation_lag_seconds": self._evaluate.lag_seconds,
+            **self._dispatch.counters(),
+        }

@@ -1,0 +1,75 @@
+"""Reads what a client says of itself: which program it is, which turn this is, and whether it is a retry."""
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from daemon.logic.json_peek import DECODE_ERRORS, text
+
+Headers = Sequence[tuple[bytes, bytes]]
+"""Raw pairs with lower-case names."""
+
+MOST_ATTEMPT = 1000
+
+_FAMILIES = {
+    "codex": "codex",
+    "claude-code": "claude-(?:cli|code)",
+    "gemini-cli": "gemini-?cli",
+    "opencode": "opencode/",
+    "aider": "aider",
+    "amp": r"\bamp(?:code)?\b",
+    "litellm": "^litellm/",
+    "openai-sdk": "^(?:Async|Azure)*OpenAI/",
+    "anthropic-sdk": "^(?:Async)?Anthropic/",
+    "google-genai-sdk": "^google-genai-sdk/",
+}
+_PATTERNS = tuple((family, re.compile(pattern, re.IGNORECASE)) for family, pattern in _FAMILIES.items())
+_PRODUCT = re.compile(r"[A-Za-z][A-Za-z-]{0,31}(?=[/ ]|$)")
+
+_CODEX_TURN = b"x-codex-turn-metadata"
+_TURN_HEADERS = (
+    b"idempotency-key",
+    b"thread-id",
+    b"x-claude-code-session-id",
+    b"x-session-id",
+    b"session-id",
+    b"session_id",
+    b"conversation_id",
+)
+"""The narrowest first; what names a session stands for its turn where the client sends nothing better."""
+
+
+class _CodexTurn(msgspec.Struct):
+    turn_id: str
+
+
+_TURN = msgspec.json.Decoder(_CodexTurn)
+
+
+def client_family(user_agent: bytes | None) -> str | None:
+    """The program's family: a known one, else the first product's name without its version; None without any."""
+    agent = (user_agent or b"").decode("latin-1")
+    product = _PRODUCT.match(agent)
+    unknown = product[0].lower() if product else None
+    return next((family for family, pattern in _PATTERNS if pattern.search(agent)), unknown)
+
+
+def turn_id(headers: Headers) -> str | None:
+    """The client's own name for the turn; the same when it sends the turn again."""
+    values = dict(reversed(headers))
+    named = (values[name].decode("latin-1") for name in _TURN_HEADERS if name in values)
+    return _codex_turn(values.get(_CODEX_TURN, b"")) or next((turn for name in named if (turn := text(name))), None)
+
+
+def _codex_turn(metadata: bytes) -> str | None:
+    try:
+        return text(_TURN.decode(metadata).turn_id)
+    except DECODE_ERRORS:
+        return None
+
+
+def marked_attempt(headers: Headers) -> int:
+    """How often the client says that it has tried before: `x-stainless-retry-count`; 0 when it says nothing."""
+    said = next((value for name, value in headers if name == b"x-stainless-retry-count"), b"")
+    return min(int(said), MOST_ATTEMPT) if re.fullmatch(rb"[0-9]{1,9}", said) else 0

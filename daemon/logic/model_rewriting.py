@@ -1,0 +1,32 @@
+"""Puts another model into a JSON body, and changes not one other byte."""
+
+import msgspec
+
+from daemon.logic.json_peek import DECODE_ERRORS, members
+from daemon.logic.thinking_reading import split_suffix
+
+_MODEL = b'"model"'
+
+
+class _Whole(msgspec.Struct):
+    """Decodes any whole object, and nothing of it."""
+
+
+_WHOLE = msgspec.json.Decoder(_Whole)
+
+
+def renamed(asked: str, model: str) -> str:
+    """The new model with the asked one's suffix, unless it has one of its own."""
+    suffix = split_suffix(asked)[1]
+    return f"{model}({suffix})" if suffix and not split_suffix(model)[1] else model
+
+
+def body_with_model(body: bytes, model: str) -> bytes:
+    """The body as it is when it is cut short, or has no model at its top level."""
+    try:
+        _WHOLE.decode(body)
+        start, end = next((start, end) for key, start, end in members(body) if key == _MODEL)
+        asked = msgspec.json.decode(body[start:end], type=str)
+    except (*DECODE_ERRORS, StopIteration):
+        return body
+    return body[:start] + msgspec.json.encode(renamed(asked, model)) + body[end:]

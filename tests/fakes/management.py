@@ -1,0 +1,65 @@
+"""A management API in memory, with the ways in which the real one misleads: what it says is not what it did."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from daemon.domain.errors import ManagementFailure
+from daemon.ports import CredentialFile
+from tests.fakes.clock import FakeClock
+
+LATE_SECONDS = 0.9
+
+
+class FakeManagement:
+    """`answers` are played one per write, then all goes well: `lost` (500), `applied` (500, and yet it was), `late` (200,
+    and it shows after 0.9 s), `ignored` (200, and never)."""
+
+    def __init__(self, clock: FakeClock, **settings: Any) -> None:
+        self._clock = clock
+        self.settings: dict[str, Any] = settings
+        self.config = {"api-keys": "1", "streaming": "2"}
+        self.answers: deque[str] = deque()
+        self.writes: list[tuple[str, Any]] = []
+        self.moves: dict[str, str] = {}
+        """What the next write changes in the rest of the config."""
+        self.failure: ManagementFailure | None = None
+        self.calls = 0
+        self._late: list[tuple[float, str, Any]] = []
+
+    async def read(self, path: str) -> Any:
+        self._arrive()
+        if path not in self.settings:
+            raise ManagementFailure(f"{path}: 404", status=404)
+        return {path.rpartition("/")[2]: self.settings[path]}
+
+    async def write(self, path: str, value: Any) -> None:
+        self._arrive()
+        self.writes.append((path, value))
+        answer = self.answers.popleft() if self.answers else "ok"
+        if answer in ("ok", "applied"):
+            self.settings[path] = value
+            self.config |= self.moves
+        if answer == "late":
+            self._late.append((self._clock.monotonic() + LATE_SECONDS, path, value))
+        if answer in ("lost", "applied"):
+            raise ManagementFailure(f"{path}: 500", status=500)
+
+    async def config_fingerprints(self) -> Mapping[str, str]:
+        self._arrive()
+        own = {path.partition("/")[0]: str(value) for path, value in self.settings.items()}
+        return {**own, **self.config}
+
+    async def credential_files(self) -> Sequence[CredentialFile]:
+        return []
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    def _arrive(self) -> None:
+        self.calls += 1
+        if self.failure is not None:
+            raise self.failure
+        now = self._clock.monotonic()
+        self.settings |= {path: value for at, path, value in self._late if at <= now}
+        self._late = [late for late in self._late if late[0] > now]
