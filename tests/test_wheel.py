@@ -1,5 +1,6 @@
 """The wheel: what it carries, and that it works away from the checkout."""
 
+import json
 import os
 import subprocess
 import sys
@@ -76,6 +77,16 @@ def test_it_finds_its_shipped_rules(installed: Path, tmp_path: Path) -> None:
     checked = outside(installed, tmp_path, "-m", "daemon", "check")
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert files(tmp_path, "**/*") == set()  # looking at the settings makes no state
+
+
+def test_it_plays_the_demo_to_its_end(installed: Path, tmp_path: Path) -> None:
+    played = outside(installed, tmp_path, "-m", "daemon", "demo", "--json")
+    assert played.returncode == 0, played.stdout + played.stderr
+    told = json.loads(played.stdout)
+    assert told["ok"]
+    assert {"firing", "message", "fallback", "lifted", "switched", "restored", "resolved"} <= {
+        step["name"] for step in told["steps"]
+    }
 
 
 def _version(installed: Path) -> str:

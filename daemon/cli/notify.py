@@ -1,5 +1,6 @@
 """`runbookd notify test`: a message to every receiver now, or a look at their URLs."""
 
+import asyncio
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,8 +22,6 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """0: all is well; 1: a channel failed, or there is none; bad settings and files raise `ConfigError`."""
-    import asyncio
-
     from daemon.adapters.config.alerts_file import load
     from daemon.adapters.config.secrets import receiver_urls
     from daemon.adapters.config.settings import load_settings
@@ -42,8 +41,6 @@ def run(args: Namespace) -> int:
 
 async def _try(receivers: Mapping[str, Sequence[str]], message: Message | None) -> list[dict[str, Any]]:
     """One row a channel. Without a message nothing is sent."""
-    import asyncio
-
     from daemon.adapters.config.secrets import mask
     from daemon.adapters.notify.process import AppriseProcess
 

@@ -71,7 +71,7 @@ class Mitigate:
         self._started = False
         self._quiet_until = float("-inf")
         self._locks = {True: asyncio.Lock(), False: asyncio.Lock()}
-        self._woken = {True: asyncio.Event(), False: asyncio.Event()}
+        self._woken = tuple(asyncio.Event() for _ in range(3))
 
     # ---- what is known -------------------------------------------------------------------------------------------
 
@@ -146,10 +146,10 @@ class Mitigate:
     async def run(self) -> None:
         """A guarded task: soft rows never wait for the upstream, and the routes never for a ping."""
         await self._start()
+        works = (lambda: self._round(soft=True), lambda: self._round(soft=False), self._ping)
         async with asyncio.TaskGroup() as loops:
-            loops.create_task(self._repeat(lambda: self._round(soft=True), self._woken[True]), name="mitigate: soft")
-            loops.create_task(self._repeat(lambda: self._round(soft=False), self._woken[False]), name="mitigate")
-            loops.create_task(self._repeat(self._ping, asyncio.Event()), name="mitigate: pings")
+            for work, woken in zip(works, self._woken, strict=True):
+                loops.create_task(self._repeat(work, woken))
 
     async def carry_out(self) -> None:
         """One round of all that `run` does again and again. Raises `StoreFailure`."""
@@ -234,5 +234,5 @@ class Mitigate:
         return self._clock.monotonic() < self._quiet_until
 
     def _wake(self) -> None:
-        for woken in self._woken.values():
+        for woken in self._woken:
             woken.set()

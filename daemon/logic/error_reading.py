@@ -6,11 +6,12 @@ from typing import Any
 import msgspec
 
 from daemon.domain.facts import ErrorFacts
-from daemon.logic.json_peek import DECODE_ERRORS, inside
+from daemon.logic.json_peek import DECODE_ERRORS, decode, inside
 
 MOST_BELIEVED_SECONDS = 7 * 86400.0
 """Resets further away are capped: the longest window that vendors have is a week."""
 
+_ANYTHING = msgspec.json.Decoder(Any)
 _MOST_MESSAGE = 500
 _SPAN = r"(?:\d{1,9}(?:\.\d{1,9})?(?:h|ms|m|s))+"
 _SPAN_PART = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s)")
@@ -20,8 +21,9 @@ _WAIT_IN_WORDS = re.compile(rf"(?:(?:try again|retry) (?:in|after)|in cooldown f
 
 def read_error(body: bytes, status: int | None = None) -> ErrorFacts:
     """Never raises. `status` is that of the response; inside a stream, what the error itself says of it."""
+    value: Any
     try:
-        value = msgspec.json.decode(body)
+        value = decode(_ANYTHING, body)
     except DECODE_ERRORS:
         value = body[: 4 * _MOST_MESSAGE].decode(errors="replace").strip()
     if isinstance(value, list):
@@ -31,7 +33,8 @@ def read_error(body: bytes, status: int | None = None) -> ErrorFacts:
     flat = isinstance(inside(value, "error"), str)
     status = status or _status(inside(value, "status"))
     for name in ("error", "detail"):
-        if isinstance(told := inside(value, name), dict | str):
+        told = inside(value, name)
+        if isinstance(told, dict | str):
             value = told
             break
     return _from_object(value, status) if isinstance(value, dict) else _from_text(value, status, flat=flat)

@@ -16,9 +16,11 @@ _OBJECT = re.compile(rb"\s*+\{")
 _KEY = re.compile(rb"\s*+(" + _STRING + rb")\s*+:\s*+", re.DOTALL)
 _COMMA = re.compile(rb"\s*+,")
 _COLON = re.compile(rb"\s*+:\s*+")
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _OPENING = frozenset(b"{[")
 _NOTHING = frozenset({b"", b"null", b'""', b"[]", b"{}"})
 _LONGEST_TEXT = 256
+_HEAD_BYTES = 256 << 10
 
 _T = TypeVar("_T")
 
@@ -62,14 +64,25 @@ def mended(data: bytes) -> bytes:
     return data[:end] + b"}" if end else b"{}"
 
 
-def decode_members(decoder: msgspec.json.Decoder[_T], data: bytes) -> _T | None:
-    """A decoded object; where it is cut short, what its whole members say; None when it is no such object."""
+def decode(decoder: msgspec.json.Decoder[_T], data: bytes) -> _T:
+    """Decoded; half a surrogate pair, as of a split emoji, is not worth failing for, as no text is kept."""
     try:
         return decoder.decode(data)
+    except ValueError:
+        paired = _SURROGATE.sub(rb"\\ufffd", data)
+        if paired == data:
+            raise
+    return decoder.decode(paired)
+
+
+def decode_members(decoder: msgspec.json.Decoder[_T], data: bytes) -> _T | None:
+    """A decoded object; where it is cut short, what the whole members in its head say; None when it is no such object."""
+    try:
+        return decode(decoder, data)
     except DECODE_ERRORS:
         pass
     try:
-        return decoder.decode(mended(data))
+        return decode(decoder, mended(data[:_HEAD_BYTES]))
     except DECODE_ERRORS:
         return None
 

@@ -42,9 +42,9 @@ def clean(text: str, longest: int = LONGEST_VALUE) -> str:
 
 
 def ranked(stories: Iterable[Story]) -> list[Alert]:
-    """The alerts that tell them, the worst and oldest first."""
+    """The alerts that tell them, the worst and newest first."""
     alerts = [story.alert for story in stories]
-    return sorted(alerts, key=lambda alert: (-alert.severity.rank, alert.fired_at or 0, alert.fingerprint))
+    return sorted(alerts, key=lambda alert: (-alert.severity.rank, -(alert.fired_at or 0), alert.fingerprint))
 
 
 def title_of(word: str, alerts: Sequence[Alert]) -> str:
@@ -102,9 +102,10 @@ _EFFECTS = {
 
 
 def _done(mitigation: Mitigation) -> str:
+    done = DONE[mitigation.state]
     if mitigation.state is MitigationState.PLANNED:
-        return NOT_DONE.get(mitigation.mode, DONE[mitigation.state])
-    return DONE[mitigation.state]
+        done = NOT_DONE.get(mitigation.mode, done)
+    return f"{done}, held by {clean(mitigation.held_by)}" if mitigation.held_by else done
 
 
 def _name(alert: Alert) -> str:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from daemon.logic.json_peek import DECODE_ERRORS, members
+from daemon.logic.json_peek import DECODE_ERRORS, decode, members
 from daemon.logic.thinking_reading import split_suffix
 
 _MODEL = b'"model"'
@@ -24,7 +24,7 @@ def renamed(asked: str, model: str) -> str:
 def body_with_model(body: bytes, model: str) -> bytes:
     """The body as it is when it is cut short, or has no model at its top level."""
     try:
-        _WHOLE.decode(body)
+        decode(_WHOLE, body)
         start, end = next((start, end) for key, start, end in members(body) if key == _MODEL)
         asked = msgspec.json.decode(body[start:end], type=str)
     except (*DECODE_ERRORS, StopIteration):

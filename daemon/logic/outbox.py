@@ -155,7 +155,7 @@ class Outbox:
         for key, rows in self._queued.items():
             if any(episode in row.episodes for row in rows.values()):
                 return key
-        return next((key for key, told in self._told.items() if episode in told.episodes | told.missed), None)
+        return next((key for key, told in self._told.items() if episode in told.episodes), None)
 
     # ---- messages ------------------------------------------------------------------------------------------------
 

@@ -43,7 +43,8 @@ class Reading(ABC):
         """One event of a stream; may raise `DECODE_ERRORS`."""
 
     def read_name(self, name: bytes) -> None:
-        """The name of an event that was too long to be kept."""
+        """An event that was too long to be kept: its name may say enough."""
+        return
 
     @abstractmethod
     def read_body(self, data: bytes) -> None:

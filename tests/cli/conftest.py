@@ -30,6 +30,7 @@ def control(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> Iterator[Contr
     while not server.started:
         thread.join(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
+    monkeypatch.delenv("RUNBOOKD_TEST_POSTGRES", raising=False)  # a setting of the tests, not of ours
     monkeypatch.setenv("RUNBOOKD_CONTROL_PORT", str(port))
     monkeypatch.setenv("RUNBOOKD_CONTROL_TOKEN", TOKEN)
     monkeypatch.setenv("RUNBOOKD_STATE_DIR", str(tmp_path))

@@ -12,8 +12,8 @@ LATE_SECONDS = 0.9
 
 
 class FakeManagement:
-    """`answers` are played one per write, then all goes well: `lost` (500), `applied` (500, and yet it was), `late` (200,
-    and it shows after 0.9 s), `ignored` (200, and never)."""
+    """`answers` are played one per write, then all goes well: `lost` (500), `applied` (500, and yet it was), `late`
+    (200, and it shows after 0.9 s), `ignored` (200, and it never shows)."""
 
     def __init__(self, clock: FakeClock, **settings: Any) -> None:
         self._clock = clock

@@ -42,7 +42,7 @@ class MemorySink:
 
     async def wait_for(self, count: int) -> list[Event]:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while len(self.events) < count:
+            while len(self.events) < count:  # noqa: ASYNC110 - many may come
                 await asyncio.sleep(0.001)
         return self.events
 

@@ -1,31 +1,71 @@
-"""A spool in memory: what workers wrote, and what was acknowledged."""
+"""Both ends of a spool in one directory, and events to put into it."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
-from daemon.domain.event import Event
+from daemon.adapters.clock import SystemClock
+from daemon.adapters.spool.files import file_of
+from daemon.adapters.spool.reader import SpoolReader
+from daemon.adapters.spool.writer import SpoolWriter
+from daemon.domain.event import Event, EventIds, Outcome, Wire, emitted_at_of
 from daemon.ports import SpoolBatch, Watermark
 
-NOTHING = Watermark(batch_id=0, sequence=0)
+IDS = EventIds(0, 0)
+PATIENCE_SECONDS = 5.0
 
 
-class MemorySpool:
-    def __init__(self) -> None:
-        self.batches: list[SpoolBatch] = []
-        self.acknowledged: Mapping[str, Watermark] = {}
+def event(**more: Any) -> Event:
+    event_id = IDS.next(SystemClock().now())
+    what = {"method": "POST", "endpoint": "/v1/chat/completions", "wire": Wire.OPENAI_CHAT, "outcome": Outcome.OK}
+    at = emitted_at_of(event_id)
+    return Event(**{"event_id": event_id, "emitted_at": at, "started_at": at, "duration_ms": 1, **what, **more})
 
-    def write(self, *events: Event, spool_id: str = "s0", lost: int = 0) -> None:
-        """One batch, before which so many events were dropped."""
-        own = [batch for batch in self.batches if batch.spool_id == spool_id]
-        batch_id, sequence = (own[-1].batch_id, own[-1].sequence) if own else (0, 0)
-        self.batches.append(
-            SpoolBatch(spool_id=spool_id, batch_id=batch_id + 1, sequence=sequence + lost + len(events), events=events)
+
+def until(check: Callable[[], Any]) -> Any:
+    """Asks until the answer is true."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not (answer := check()):
+        assert time.monotonic() < end, "it did not come to be"
+        time.sleep(0.005)
+    return answer
+
+
+class SpoolHouse:
+    """A directory with a spool."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory / "spool"
+        self.acknowledged = directory / "spool.ack"
+        self.reader = SpoolReader(self.directory, self.acknowledged)
+
+    @contextmanager
+    def writer(self, worker: int = 0, max_bytes: int = 16 << 20, **more: Any) -> Iterator[SpoolWriter]:
+        writer = SpoolWriter(
+            file_of(self.directory, worker),
+            clock=SystemClock(),
+            max_bytes=max_bytes,
+            acknowledged=self.acknowledged,
+            **more,
         )
+        writer.start()
+        try:
+            yield writer
+        finally:
+            writer.close()
 
-    def read(self, after: Mapping[str, Watermark], limit: int) -> Sequence[SpoolBatch]:
-        return [batch for batch in self.batches if batch.batch_id > after.get(batch.spool_id, NOTHING).batch_id][:limit]
+    def batches(self, after: Mapping[str, Watermark] | None = None) -> list[SpoolBatch]:
+        return list(self.reader.read(after or {}, 10_000))
 
-    def acknowledge(self, applied: Mapping[str, Watermark]) -> None:
-        self.acknowledged = dict(applied)
+    def ids(self, after: Mapping[str, Watermark] | None = None) -> list[int]:
+        return [one.event_id for batch in self.batches(after) for one in batch.events]
 
-    def depth(self, applied: Mapping[str, Watermark]) -> int:
-        return sum(len(batch.events) for batch in self.read(applied, len(self.batches)))
+    def size(self) -> int:
+        return sum(file.stat().st_size for file in self.directory.iterdir())
+
+
+def watermarks(batches: list[SpoolBatch]) -> dict[str, Watermark]:
+    """How far these batches go."""
+    return {batch.spool_id: Watermark(batch_id=batch.batch_id, sequence=batch.sequence) for batch in batches}

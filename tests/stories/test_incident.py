@@ -22,14 +22,14 @@ route: {{group_wait: 0s, group_interval: 1s}}
 fallbacks: {{{SPARK}: [{STAND_IN}]}}
 rules:
   - alert: ProviderRateLimited
-    window: 30s
-    stretch_to: 30s
+    window: 20s
+    stretch_to: 20s
     keep_firing_for: 2s
     in_a_row: none
     levels: {{critical: {{for: 0s, mitigate: [quota-fallback]}}}}
   - alert: SparkErrorRatio
-    window: 30s
-    stretch_to: 30s
+    window: 20s
+    stretch_to: 20s
     keep_firing_for: 2s
     in_a_row: none
     levels: {{critical: {{for: 0s, mitigate: [spark-fallback]}}}}
@@ -56,6 +56,17 @@ async def a_running_house(**settings: str) -> AsyncIterator[House]:
     async with open_house(alerts=ALERTS, **settings) as house:
         await house.start("fake", "proxy", "control")
         yield house
+
+
+@asynccontextmanager
+async def steady(house: House, wire: Wire, model: str) -> AsyncIterator[None]:
+    """Healthy turns, ten a second, as long as the block lasts."""
+    crowd = asyncio.ensure_future(house.send(1000, wire, model, stream=True, pause=0.1))
+    try:
+        yield
+    finally:
+        crowd.cancel()
+        await asyncio.wait((crowd,))
 
 
 async def firing(house: House, alert: str, **labels: str) -> list[str]:
@@ -96,10 +107,11 @@ async def test_a_storm_fires_by_its_strength_and_everything_is_restored_afterwar
         assert await house.fake.setting(TOGGLE) is True
 
         await house.fake.play("healthy")
-        recovery = asyncio.ensure_future(house.send(600, Wire.OPENAI_CHAT, "gpt-5.4", pause=0.05))
-        await house.send(600, Wire.ANTHROPIC_MESSAGES, "claude-sonnet-4-6", pause=0.05)
-        assert (await recovery).count == {"ok": 600}
-        await eventually(lambda: all_are_resolved(house, "ProviderRateLimited"), within=30)
+        async with (
+            steady(house, Wire.OPENAI_CHAT, "gpt-5.4"),
+            steady(house, Wire.ANTHROPIC_MESSAGES, "claude-sonnet-4-6"),
+        ):
+            await eventually(lambda: all_are_resolved(house, "ProviderRateLimited"), within=45)
         await eventually(lambda: house.control.mitigations(kind="upstream_toggle", state="restored"))
         assert await house.fake.setting(TOGGLE) is False
         resolved = await eventually(lambda: [one for one in house.sink.messages if one["type"] == "success"])
@@ -131,7 +143,7 @@ async def test_a_failing_spark_is_replaced_within_two_seconds_and_comes_back() -
 
         [row] = await house.control.mitigations(kind="model_alias", state="applied")
         assert row["value_wanted"] == STAND_IN
-        rerouted = (await house.control.events(requested_model=SPARK, model_id=STAND_IN))[0]
+        [rerouted, *_] = await eventually(lambda: house.control.events(requested_model=SPARK, model_id=STAND_IN))
         assert rerouted["mitigation_ids"] == [row["id"]]
         assert await eventually(lambda: house.sink.about("SparkErrorRatio"))
 
@@ -144,8 +156,8 @@ async def test_a_failing_spark_is_replaced_within_two_seconds_and_comes_back() -
             return any(one["stream"] for one in seen)
 
         await eventually(spark_is_asked_again, within=15)
-        await house.send(30, Wire.OPENAI_RESPONSES, SPARK, stream=True, effort="high", pause=0.1)
-        await eventually(lambda: all_are_resolved(house, "SparkErrorRatio"), within=40)
+        async with steady(house, Wire.OPENAI_RESPONSES, SPARK):
+            await eventually(lambda: all_are_resolved(house, "SparkErrorRatio"), within=45)
         assert [row["state"] for row in await house.control.mitigations(kind="model_alias")] == ["restored"]
         await eventually(lambda: [one for one in house.sink.about("SparkErrorRatio") if one["type"] == "success"])
 

@@ -60,7 +60,7 @@ async def test_a_canary_string_is_found_nowhere() -> None:
         await house.fake.play({"rules": [{"fault": "500"}]})
         for _ in range(4):
             await send_everything(house)
-        await house.send(10, Wire.OPENAI_CHAT, "gpt-5.4")
+        await house.send(30, Wire.OPENAI_CHAT, "gpt-5.4")
         await eventually(lambda: house.control.alerts(state="firing"))
         await eventually(lambda: house.sink.messages)
         assert len(await house.control.events(limit=1000)) > 60

@@ -107,9 +107,7 @@ class _Check:
 
     def _rule(self, node: Node) -> Rule | None:
         if isinstance(node.value, dict) and "kind" not in node.map and node.child("enabled").value is False:
-            self.found.append(
-                node.mistake(f"there is no rule {quoted(node.child('alert').text)} to switch off", warning=True)
-            )
+            self.found.append(node.mistake(f"there is no such rule to switch off{self._meant(node)}", warning=True))
             return None
         model = self._kind(node, self.rules, RULE_KIND)
         if model is None:
@@ -128,12 +126,20 @@ class _Check:
         if not isinstance(node.value, dict):
             self.found.append(node.mistake("should be a map"))
         elif "kind" not in node.map:
-            self.found.append(node.mistake(f"is needed: {' or '.join(sorted(kinds))}", below="kind"))
+            self.found.append(
+                node.mistake(f"is needed, one of: {', '.join(sorted(kinds))}{self._meant(node)}", below="kind")
+            )
         elif kind.text not in kinds:
             word = str(kind.plain)
             self.found.append(kind.mistake(f"{quoted(word)} is not a {what}{did_you_mean(word, kinds)}"))
             return kinds.get(nearest(word, kinds) or "")
         return kinds.get(kind.text or "")
+
+    def _meant(self, rule: Node) -> str:
+        """A rule without a kind is meant to change one that has a kind."""
+        names = {one.child("alert").text or "" for one in self.tree.child("rules").list if "kind" in one.map}
+        near = nearest(rule.child("alert").text or "", names, alike=0.85)
+        return f"; did you mean the rule '{near}'?" if near else ""
 
     def _of_kind(self, model: type[Kind], node: Node, kinds: Mapping[str, type[Kind]]) -> Kind | None:
         """The kind itself was judged by `_kind`."""

@@ -11,10 +11,10 @@ def loop_mistakes(tree: Node) -> Iterator[Mistake]:
     """One for each line that closes a circle, over `fallbacks` and the aliases among the mitigations."""
     stands_in: dict[str, list[str]] = {}
     for model, other, place in _edges(tree):
-        if model == other:
-            yield place.mistake(
-                f"{quoted(model)} cannot stand in for itself", warning=place.path.startswith("fallbacks")
-            )
+        if model == other and place.path.startswith("fallbacks"):
+            yield place.mistake(f"{quoted(model)} cannot stand in for itself: it is left out", warning=True)
+        elif model == other:
+            yield place.mistake(f"{quoted(model)} cannot stand in for itself")
         elif way := _way(other, model, stands_in):
             yield place.mistake(f"closes a circle: {' -> '.join([model, *way])}")
         else:

@@ -62,7 +62,9 @@ def _placeholders(rule: Node) -> Iterator[Mistake]:
         yield summary.mistake("has a single brace: write {name}, or {{ and }} for braces")
         return
     for _, name, form, conversion in parts:
-        if name is not None and (form or conversion or name not in known):
+        if form or conversion:
+            yield summary.mistake(f"write only {quoted('{' + str(name) + '}')}, without : or !")
+        elif name is not None and name not in known:
             yield summary.mistake(f"{quoted('{' + name + '}')} is not filled in here{did_you_mean(name, known)}")
 
 

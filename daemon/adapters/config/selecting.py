@@ -31,7 +31,7 @@ def selection_mistakes(selection: Node, names: Mapping[str, Node]) -> Iterator[M
             continue
         if wanted.value == []:
             yield wanted.mistake("an empty list selects nothing")
-        for value in wanted.list or [wanted]:
+        for value in wanted.list if isinstance(wanted.value, list) else [wanted]:
             if message := _refused(field, value.value):
                 yield value.mistake(message)
 

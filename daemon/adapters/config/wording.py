@@ -20,21 +20,22 @@ WANTED = {
     "string_type": "text",
     "tuple_type": "a list",
 }
-SHOWN = frozenset({"bool_parsing", "bool_type", "enum", "int_parsing", "literal_error"})
+SHOWN = frozenset({"bool_parsing", "enum", "int_parsing", "literal_error"})
+YES_AND_NO = frozenset({"yes", "no", "on", "off", "y", "n", "true", "false"})
 BOUNDS = {
     "greater_than": "should be above {gt:g}",
     "greater_than_equal": "should be at least {ge:g}",
     "less_than": "should be below {lt:g}",
     "less_than_equal": "should be at most {le:g}",
 }
-LONGEST = 60
+LONGEST, ALIKE = 60, 0.65
 KINDS = ((bool, "true or false"), (int, "a number"), (float, "a number"), (str, "text"), (Mapping, "a map"))
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
+def nearest(word: str, known: Iterable[str], *, alike: float = ALIKE) -> str | None:
     """The known name that was probably meant; capitals do not count."""
     names = {name.lower(): name for name in known}
-    near = get_close_matches(word.lower(), names, n=1)
+    near = get_close_matches(word.lower(), names, n=1, cutoff=alike)
     return names[near[0]] if near else None
 
 
@@ -65,7 +66,7 @@ def say(errors: Sequence[ErrorDetails]) -> str:
     if all(wanted):
         return f"should be {' or '.join(filter(None, wanted))}, not {_seen(errors)}{_near(errors)}"
     texts = [_sentence(error) for error, word in zip(errors, wanted, strict=True) if not word]
-    return " or ".join([*texts, *filter(None, wanted)])
+    return ", or ".join([*texts, *filter(None, wanted)])
 
 
 def _wanted(error: ErrorDetails) -> str | None:
@@ -77,8 +78,8 @@ def _wanted(error: ErrorDetails) -> str | None:
 def _seen(errors: Sequence[ErrorDetails]) -> str:
     """The value itself only where a word of a closed list or a number was meant: anything else may be a secret."""
     value = errors[0]["input"]
-    is_word = any(error["type"] in SHOWN for error in errors) and isinstance(value, str | int)
-    if not is_word or isinstance(value, bool):
+    is_word = any(error["type"] in SHOWN for error in errors) or str(value).lower() in YES_AND_NO
+    if not is_word or isinstance(value, bool) or not isinstance(value, str | int):
         return kind_of(value)
     return quoted(value) if isinstance(value, str) else str(value)
 
@@ -95,4 +96,6 @@ def _sentence(error: ErrorDetails) -> str:
         return str(context["error"])
     if error["type"] in BOUNDS:
         return BOUNDS[error["type"]].format(**context)
-    return error["msg"].replace("Input should", "should").replace("Field required", "is needed")
+    if error["type"] == "string_pattern_mismatch":
+        return f"should match {context['pattern']}"
+    return "should not be empty" if error["type"] == "too_short" else error["msg"].replace("Input should", "should")

@@ -123,7 +123,9 @@ class _Reader:
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, place)
         if event.tag is not None:
-            self._mistakes.append(place.mistake(f"tags such as {quoted(event.tag)} are not allowed"))
+            self._mistakes.append(
+                place.mistake(f"tags such as {quoted(event.tag.replace('tag:yaml.org,2002:', '!!'))} are not allowed")
+            )
         node = self._filled(event, place, depth)
         if event.anchor is not None:
             self._anchors[event.anchor] = node

@@ -83,8 +83,7 @@ class ProxyProtocol(HttpToolsProtocol):
     def abort(self) -> None:
         """Ends the connection inside an answer so that no client can take it for the answer's end."""
         self.cycle.disconnected = True
-        if self.scope["http_version"] == "1.0" and not self.transport.is_closing():
-            # The close is what ends an answer without a length, so this close must be an error.
+        if getattr(self.cycle, "ends_by_closing", False) and not self.transport.is_closing():
             connection = self.transport.get_extra_info("socket")
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self.transport.close()
@@ -118,14 +117,13 @@ class ProxyProtocol(HttpToolsProtocol):
 
 def _end_by_closing(cycle: Any) -> None:
     """HTTP/1.0 knows no chunks: an answer without a length ends where the connection ends."""
-    send, has_length = cycle.send, True
+    send = cycle.send
 
     async def send_unframed(message: Any) -> None:
-        nonlocal has_length
         if message["type"] == "http.response.start":
-            has_length = any(name.lower() == b"content-length" for name, _ in message["headers"])
-            cycle.chunked_encoding = None if has_length else False
-        elif not has_length:
+            cycle.ends_by_closing = all(name.lower() != b"content-length" for name, _ in message["headers"])
+            cycle.chunked_encoding = False if cycle.ends_by_closing else None
+        elif cycle.ends_by_closing:
             cycle.expected_content_length = len(message["body"])
         await send(message)
 

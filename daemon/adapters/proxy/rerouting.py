@@ -30,8 +30,8 @@ class Rerouter:
 
     def reroute(self, seen: Observation, request: UpstreamRequest) -> UpstreamRequest:
         """The request to send instead, noted in the observation; the same one when nothing stands against it."""
-        model, wire, body = seen.request().model, seen.wire, request.body
-        if model is None or wire is None or not isinstance(body, bytes):
+        wire, body = seen.wire, request.body or b""
+        if wire is None or not isinstance(body, bytes) or (model := seen.request().model) is None:
             return request
         route = choose(self._current(), model, self._trickles, self._clock.monotonic())
         plain = _plain(body, value_of(request.headers, b"content-encoding")) if route else None

@@ -48,6 +48,7 @@ class SpoolWriter:
         self._pending: tuple[int, list[Event]] | None = None
         self._taken = 0
         self._dropped = 0
+        self._overflowed = 0
         self._failure: str | None = None
         self._signal = threading.Event()
         self._stop = threading.Event()
@@ -72,7 +73,7 @@ class SpoolWriter:
     @property
     def dropped(self) -> int:
         """Events that never reached the disk, or had to leave it before they were read."""
-        return self._dropped + self._file.dropped
+        return self._dropped + self._overflowed + self._file.dropped
 
     @property
     def failure(self) -> str | None:
@@ -108,7 +109,7 @@ class SpoolWriter:
             taken = [self._ring.popleft() for _ in range(min(len(self._ring), BATCH_EVENTS))]
             last = taken[-1][0]
             self._dropped += last - self._taken - len(taken)
-            self._taken = last
+            self._taken, self._overflowed = last, 0
             self._pending = (last, [event for _, event in taken])
         return self._pending
 
@@ -120,10 +121,12 @@ class SpoolWriter:
             if self._failure is None:
                 log.error("the spool cannot be written (%s); events wait in memory, the newest ones only", error)
             self._failure = str(error)
+            self._overflowed = self._ring[0][0] - 1 - self._taken if self._ring else 0
             return False
         if self._failure is not None:
             log.warning("the spool is written again; %d events were dropped so far", self.dropped)
             self._failure = None
+        self._file.prune()
         return True
 
 
@@ -152,7 +155,14 @@ class _SpoolFile:
         connection.execute("INSERT INTO batches (sequence, n, body) VALUES (?, ?, ?)", row)
         self._written = last
         self._bytes += len(body)
-        self._prune(connection)
+
+    def prune(self) -> None:
+        """Deletes what was read, and what there is no room for; what cannot be deleted now will be later."""
+        try:
+            if self._connection is not None:
+                self._prune(self._connection)
+        except sqlite3.Error as error:
+            self.give_up(error)
 
     def give_up(self, error: Exception) -> None:
         """Closes after an error; a damaged file is set aside, so that the next attempt begins a new one."""
@@ -178,7 +188,7 @@ class _SpoolFile:
         return connection
 
     def _prune(self, connection: sqlite3.Connection) -> None:
-        """Deletes what was read, and what there is no room for; the newest batch stays, it carries the count."""
+        """The newest batch stays, for it carries the count."""
         if (read_up_to := self._read_acknowledged()) is not None:
             self._delete(connection, read_up_to)
         if self._bytes > self._most_bytes:

@@ -10,7 +10,7 @@ from daemon.domain.event import Wire
 from daemon.domain.facts import RequestFacts, ResponseFacts
 from daemon.domain.usage import TokenUsage
 from daemon.logic import tapping
-from daemon.logic.json_peek import DECODE_ERRORS, count, decode_members, inside, says, text
+from daemon.logic.json_peek import DECODE_ERRORS, count, decode, decode_members, inside, says, text
 from daemon.logic.model_rewriting import body_with_model
 from daemon.logic.own_errors import anthropic_error as error_body
 from daemon.logic.thinking_reading import from_claude, from_suffix
@@ -134,7 +134,7 @@ _USAGE = msgspec.json.Decoder(_Usage)
 
 class _Reading(tapping.Reading):
     def read_event(self, name: bytes, data: bytes) -> None:
-        event = _EVENT.decode(data)
+        event = decode(_EVENT, data)
         if says(event.error):
             self.add_error(data)
         if event.message is not None:
@@ -149,7 +149,7 @@ class _Reading(tapping.Reading):
         self.terminal = self.terminal or event.type == "message_stop"
 
     def read_body(self, data: bytes) -> None:
-        answer = _ANSWER.decode(data)
+        answer = decode(_ANSWER, data)
         if says(answer.error):
             self.add_error(data)
         self.add_model(answer.model)

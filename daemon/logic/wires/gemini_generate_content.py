@@ -13,7 +13,7 @@ from daemon.domain.event import Wire
 from daemon.domain.facts import RequestFacts
 from daemon.domain.usage import TokenUsage
 from daemon.logic import tapping
-from daemon.logic.json_peek import DECODE_ERRORS, count, decode_members, inside, objects, says, text
+from daemon.logic.json_peek import DECODE_ERRORS, count, decode, decode_members, inside, objects, says, text
 from daemon.logic.model_rewriting import renamed
 from daemon.logic.own_errors import google_error as error_body
 from daemon.logic.thinking_reading import from_gemini, from_suffix
@@ -137,7 +137,7 @@ class _Reading(tapping.Reading):
     usage_key = b'"usageMetadata"'
 
     def read_event(self, name: bytes, data: bytes) -> None:
-        answer = _ANSWER.decode(data)
+        answer = decode(_ANSWER, data)
         if says(answer.error):
             self.add_error(data)
         self.add_model(answer.model_version)

@@ -13,7 +13,7 @@ from daemon.domain.event import Wire
 from daemon.domain.facts import RequestFacts
 from daemon.domain.usage import TokenUsage
 from daemon.logic import tapping
-from daemon.logic.json_peek import DECODE_ERRORS, count, decode_members, inside, says, text
+from daemon.logic.json_peek import DECODE_ERRORS, count, decode, decode_members, inside, says, text
 from daemon.logic.model_rewriting import body_with_model
 from daemon.logic.own_errors import openai_error as error_body
 from daemon.logic.thinking_reading import from_effort, from_suffix
@@ -145,7 +145,7 @@ class _Reading(tapping.Reading):
         return _tokens(_USAGE.decode(data))
 
     def _read(self, data: bytes) -> None:
-        answer = _ANSWER.decode(data)
+        answer = decode(_ANSWER, data)
         if says(answer.error):
             self.add_error(data)
         if answer.model is not None:

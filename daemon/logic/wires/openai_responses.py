@@ -9,7 +9,7 @@ from daemon.domain.event import Wire
 from daemon.domain.facts import RequestFacts
 from daemon.domain.usage import TokenUsage
 from daemon.logic import tapping
-from daemon.logic.json_peek import DECODE_ERRORS, count, decode_members, inside, says, text
+from daemon.logic.json_peek import DECODE_ERRORS, count, decode, decode_members, inside, says, text
 from daemon.logic.model_rewriting import body_with_model
 from daemon.logic.own_errors import openai_error as error_body
 from daemon.logic.thinking_reading import from_effort, from_suffix
@@ -139,7 +139,7 @@ _SPOKEN = msgspec.json.Decoder(list[_Spoken])
 
 class _Reading(tapping.Reading):
     def read_event(self, name: bytes, data: bytes) -> None:
-        event = _EVENT.decode(data)
+        event = decode(_EVENT, data)
         if event.type == "error" or event.type == "response.failed" or says(event.error):
             self.add_error(data)
         elif event.type in _ENDS:
@@ -158,7 +158,7 @@ class _Reading(tapping.Reading):
             self._end(kind)
 
     def read_body(self, data: bytes) -> None:
-        response = _RESPONSE.decode(data)
+        response = decode(_RESPONSE, data)
         self._read_response(response)
         if says(response.error) or response.status == "failed":
             self.add_error(data)

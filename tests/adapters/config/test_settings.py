@@ -74,7 +74,11 @@ def test_the_alerts_file_is_the_first_that_exists_at_that_moment(tmp_path: Path)
 def test_environment_beats_secret_file_beats_toml(tmp_path: Path) -> None:
     config = toml(tmp_path, 'upstream_api_key = "of-toml"\nproxy_port = 1\ncontrol_port = 2\n')
     secret = tmp_path / "upstream_api_key"
-    environ = {"RUNBOOKD_UPSTREAM_API_KEY": "of-env", "RUNBOOKD_PROXY_PORT": "3", "CREDENTIALS_DIRECTORY": str(tmp_path)}
+    environ = {
+        "RUNBOOKD_UPSTREAM_API_KEY": "of-env",
+        "RUNBOOKD_PROXY_PORT": "3",
+        "CREDENTIALS_DIRECTORY": str(tmp_path),
+    }
 
     def key() -> str:
         found = load_settings(config, environ | HOME)
@@ -194,7 +198,7 @@ def test_a_mistake_is_one_line_with_its_place(name: str, value: str, message: st
 def test_all_mistakes_are_told_at_once_from_every_place(tmp_path: Path) -> None:
     config = toml(
         tmp_path,
-        '# settings\ncontrol_port = "x"\nproxy_prot = 8318\n\n[spool]\nmax = 1\n[[proxy_drain]]\n[traffic]\nspool_max = 1\n',
+        '# settings\ncontrol_port = "x"\nproxy_prot = 8318\n\n[spool]\nmax = 1\n[[proxy_drain]]\n[traffic]\na = 1\n',
     )
     (tmp_path / "notify_urls").write_bytes(b"\xff")
     (tmp_path / "upstream_api_key").write_text("two words")
@@ -217,7 +221,10 @@ def test_all_mistakes_are_told_at_once_from_every_place(tmp_path: Path) -> None:
     [
         (b"proxy_port = \n", ":1:14: invalid value"),
         (b"\xff", ": is not UTF-8"),
-        (b"spool_max = 1000000\n", ":1: spool_max: '1000000' is not a size; write a whole number with its unit, such as"),
+        (
+            b"spool_max = 1000000\n",
+            ":1: spool_max: '1000000' is not a size; write a whole number with its unit, such as",
+        ),
         (b"proxy_drain = 30.0\n", ":1: proxy_drain: '30.0' is not a duration; write a number with its unit, such as"),
         (None, ": cannot be read: No such file or directory"),
     ],

@@ -102,6 +102,14 @@ def test_a_body_cut_anywhere_is_not_finished(wire: WireProtocol) -> None:
 
 
 @every_wire
+@pytest.mark.parametrize("stream", [True, False])
+def test_half_an_emoji_spoils_nothing(wire: WireProtocol, stream: bool) -> None:
+    said = reply(words=("HALF",))
+    body = streamed(wire.WIRE, said) if stream else whole(wire.WIRE, said)
+    assert read(wire, [body.replace(b"HALF", rb"\ud83d")], stream=stream) == read(wire, [body], stream=stream)
+
+
+@every_wire
 def test_only_blank_lines_before_a_body_are_no_content(wire: WireProtocol) -> None:
     tap = wire.tap(status=200, stream=False)
     tap.feed(b"\n\n")
@@ -312,6 +320,7 @@ def test_another_model_changes_not_one_other_byte(
         (b'{"messages":[]}', b'{"messages":[]}'),
         (b'{"model":7}', b'{"model":7}'),
         (b'{"nested":{"model":"a"}}', b'{"nested":{"model":"a"}}'),
+        (b'{"model":"a","half":"\\ud83d"}', b'{"model":"new","half":"\\ud83d"}'),
         (b"", b""),
         (b"not json", b"not json"),
     ],

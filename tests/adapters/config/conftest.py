@@ -1,0 +1,29 @@
+"""An alerts file in a directory of its own, named as a person would name it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from daemon.adapters.config.alerts_file import Loaded, load
+from daemon.app.shelf import scan
+
+SHELVES = scan()
+Load = Callable[..., Loaded]
+
+
+@pytest.fixture
+def load_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
+    """Loads a text; `resolving` are the references that lead to a URL."""
+    monkeypatch.chdir(tmp_path)
+
+    def loaded(text: str, resolving: tuple[str, ...] = ("secret:notify_urls",)) -> Loaded:
+        Path("alerts.yaml").write_text(text, encoding="utf-8")
+        return load(
+            Path("alerts.yaml"),
+            rules=SHELVES.rules,
+            mitigations=SHELVES.mitigations,
+            secrets=lambda reference: (reference,) if reference in resolving else (),
+        )
+
+    return loaded

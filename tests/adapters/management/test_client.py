@@ -1,0 +1,107 @@
+"""The management client against the fake upstream: values, fingerprints, and the one strike."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+
+import httpx
+import pytest
+
+from daemon.adapters.management.client import ManagementClient
+from daemon.domain.errors import ManagementFailure
+from daemon.ports import CredentialFile
+from tests.adapters.management.conftest import KEY, Start
+from tests.fakes.clock import FakeClock
+
+PROJECT = "quota-exceeded/switch-project"
+Connect = Callable[..., ManagementClient]
+
+
+@pytest.fixture
+async def connect(clock: FakeClock) -> AsyncIterator[Connect]:
+    async with AsyncExitStack() as stack:
+
+        def make(url: str, key: str = KEY) -> ManagementClient:
+            client = ManagementClient(url, key, clock)
+            stack.push_async_callback(client.close)
+            return client
+
+        yield make
+
+
+@pytest.fixture
+async def client(start: Start, connect: Connect) -> ManagementClient:
+    return connect(await start())
+
+
+async def test_a_setting_is_read_and_written(client: ManagementClient) -> None:
+    assert await client.read(PROJECT) == {"switch-project": False}
+    await client.write(PROJECT, True)
+    assert await client.read(PROJECT) == {"switch-project": True}
+
+
+async def test_fingerprints_tell_which_key_changed_and_nothing_else(client: ManagementClient) -> None:
+    before = await client.config_fingerprints()
+    await client.write(PROJECT, True)
+    after = await client.config_fingerprints()
+    assert {key for key in before if before[key] != after[key]} == {"quota-exceeded"}
+    assert "api-keys" in before
+    assert not any("client-key" in text for text in before.values())
+
+
+async def test_fingerprints_cannot_be_compared_without_the_key(start: Start, connect: Connect) -> None:
+    one, other = connect(await start()), connect(await start(management_key="another"), "another")
+    assert (await one.config_fingerprints())["debug"] != (await other.config_fingerprints())["debug"]
+
+
+async def test_the_credentials(client: ManagementClient) -> None:
+    files = await client.credential_files()
+    assert CredentialFile(auth_index="c0de00000000c0de", name="codex-a@example.org.json", provider_key="codex") in files
+
+
+async def test_the_first_refusal_ends_all_calls_for_half_an_hour(
+    start: Start, connect: Connect, clock: FakeClock
+) -> None:
+    url = await start()
+    client = connect(url, "wrong")
+    with pytest.raises(ManagementFailure, match="401, invalid management key") as refusal:
+        await client.read("debug")
+    assert (refusal.value.barred, refusal.value.status) == (True, 401)
+    for call in (client.read("debug"), client.write("debug", True), client.config_fingerprints()):
+        with pytest.raises(ManagementFailure) as barred:
+            await call
+        assert barred.value.barred
+    assert await asked(url) == 1
+    clock.advance(1801)
+    with pytest.raises(ManagementFailure):
+        await client.read("debug")
+    assert await asked(url) == 2
+
+
+async def asked(url: str) -> int:
+    """How many requests the upstream saw."""
+    async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
+        return int((await http.get("/_fake/requests")).json()["total"])
+
+
+async def test_the_key_is_in_no_message(start: Start, connect: Connect) -> None:
+    with pytest.raises(ManagementFailure) as refusal:
+        await connect(await start(), "s3cret-and-wrong").read("debug")
+    assert "s3cret" not in str(refusal.value)
+
+
+async def test_what_is_not_there_is_not_a_strike(client: ManagementClient) -> None:
+    with pytest.raises(ManagementFailure) as absent:
+        await client.read("no-such-setting")
+    assert (absent.value.status, absent.value.barred) == (404, False)
+    assert await client.read("debug") == {"debug": False}
+
+
+async def test_what_the_upstream_refuses_carries_its_words(client: ManagementClient) -> None:
+    with pytest.raises(ManagementFailure, match="400, invalid body"):
+        await client.write("debug", "yes")
+
+
+async def test_an_upstream_that_is_away_is_no_strike_either(connect: Connect) -> None:
+    with pytest.raises(ManagementFailure, match="no answer") as away:
+        await connect("http://127.0.0.1:9").read("debug")
+    assert (away.value.status, away.value.barred) == (None, False)
