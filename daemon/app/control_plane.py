@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import Any
 
@@ -46,6 +46,8 @@ FILE_SECONDS = 2.0
 SNAPSHOT_SECONDS = 5.0
 RETENTION_SECONDS = 3600.0
 """Between two looks at what is too old."""
+FIRST_LOOK_SECONDS = 3.0
+"""At the start the upstream is waited for no longer than this."""
 
 
 class ControlPlane:
@@ -62,6 +64,7 @@ class ControlPlane:
         self._stack = AsyncExitStack()
         self._tasks = Tasks()
         self._schedule = JobSchedule()
+        self._reload_asked = asyncio.Event()
         self._figures = ProviderFigures()
         self._attribution = Attribution()
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="control")
@@ -150,7 +153,9 @@ class ControlPlane:
         self._configure(self._source.config)
         await self._dispatch.load()
         await self._mitigate.load()
-        await self._inventory.refresh()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_LOOK_SECONDS):
+                await self._inventory.refresh()
         book = self._evaluate.open(self._source.config)
         last_alive = await self._store.events.last_alive()
         await self._in_thread(self._warm, book, True)
@@ -164,10 +169,10 @@ class ControlPlane:
         self._tasks.start("dispatch", self._dispatch.run)
         self._tasks.start("evaluate", self._evaluate_once_attached)
         self._tasks.start("ingest", self._ingest.run)
+        self._tasks.start("alerts file", self._follow_file)
         for seconds, name, job in (
             (self._settings.evaluation_interval, "tick", self._tick),
             (EVERY_SECONDS, "inventory", self._inventory.refresh),
-            (FILE_SECONDS, "alerts file", self._follow_file),
             (SNAPSHOT_SECONDS, "providers", self._write_providers),
             (RETENTION_SECONDS, "retention", self._retention().run),
         ):
@@ -179,9 +184,11 @@ class ControlPlane:
         self._schedule.stop()
         await self._tasks.stop()
         try:
+            await self._ingest.catch_up()
+            await self._ingest.store()
             await self._mitigate.restore_all(on_stop=True)
         except StoreFailure as failure:
-            log.error("what is changed upstream stays changed until the next start: %s", failure)
+            log.error("what is not stored or restored now will be at the next start: %s", failure)
         self._routes.close()
         await self._notifier.close()
         await self._probes.close()
@@ -205,9 +212,18 @@ class ControlPlane:
 
     def ask_reload(self) -> None:
         """From a signal."""
-        self._tasks.start("reload", self.reload)
+        self._reload_asked.set()
 
-    async def reload(self) -> None:
+    async def _follow_file(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FILE_SECONDS):
+                    await self._reload_asked.wait()
+            if self._reload_asked.is_set() or self._source.has_changed():
+                self._reload_asked.clear()
+                await self._reload()
+
+    async def _reload(self) -> None:
         """Reads the alerts file again. A broken one changes nothing and raises `ConfigReloadFailed`."""
         if self._source.reload():
             config = self._source.config
@@ -217,10 +233,6 @@ class ControlPlane:
             self._evaluate.use(book)
             log.info("%d rules are in force", len(config.rules))
         self._report_config()
-
-    async def _follow_file(self) -> None:
-        if self._source.has_changed():
-            await self.reload()
 
     def _configure(self, config: AlertsConfig) -> None:
         self._attribution.configure(config.providers)

@@ -1,8 +1,12 @@
-"""Ingest: moves events from the spool to the store, exactly once, and shows them to whoever judges."""
+"""Ingest: shows events to whoever judges as soon as they are in the spool, and stores them exactly once.
+
+What was shown but not stored when a process dies is read from the spool again; its successor's windows begin with what
+is stored, so nothing is counted twice.
+"""
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TypeVar
@@ -17,23 +21,25 @@ T = TypeVar("T")
 
 BATCHES = 40
 """Read at once from each spool file: up to 10,000 events."""
+MOST_WAITING = 20_000
+"""Events in memory that are not stored yet; beyond this they wait in the spool."""
 GATHER_SECONDS = 0.1
-"""From the first wake-up to the read: one transaction for what comes together."""
-BACKSTOP_SECONDS = 1.0
-"""A lost wake-up costs no more than this."""
+"""From the first wake-up to the read."""
+STORE_SECONDS = 1.0
+"""Between two transactions, each of which is synced to the disk; also the longest pause without a wake-up."""
 LONGEST_BACK_OFF_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """Stored events, labelled, and how many were emitted with them but lost on the way."""
+    """Events, labelled, and how many were emitted with them but lost on the way."""
 
     events: tuple[Event, ...]
     lost: int
 
 
 class Ingest:
-    """A guarded task. `label` gives an event its provider; `arrived` is called after each commit."""
+    """A guarded task. `label` gives an event its provider; `arrived` is called with each piece that was read."""
 
     def __init__(
         self,
@@ -51,7 +57,10 @@ class Ingest:
         self._reader = reader
         self._label = label
         self._arrived = arrived
-        self._applied: Mapping[str, Watermark] | None = None
+        self._stored: dict[str, Watermark] | None = None
+        self._read: dict[str, Watermark] = {}
+        self._waiting: list[Event] = []
+        self._stored_at = float("-inf")
         self._woken = asyncio.Event()
         self.attached = asyncio.Event()
         """The spool was read to its end once."""
@@ -67,11 +76,11 @@ class Ingest:
 
     async def run(self) -> None:
         """Until it is cancelled. A store that refuses is tried again: the spool keeps what waits."""
-        back_off = 0.5
+        back_off = STORE_SECONDS
         while True:
             try:
                 await self.catch_up()
-                self.failure, back_off = None, 0.5
+                self.failure, back_off = None, STORE_SECONDS
             except StoreFailure as failure:
                 if self.failure is None:
                     log.error("events wait in the spool: %s", failure)
@@ -82,37 +91,47 @@ class Ingest:
             await self._pause()
 
     async def catch_up(self) -> None:
-        """Moves everything that waits. Raises `StoreFailure`."""
-        applied = dict(await self._store.watermarks()) if self._applied is None else dict(self._applied)
-        while batches := await self._in_thread(self._spool.read, applied, BATCHES):
-            applied |= await self._move(batches, applied)
-            self._applied = applied
-        self._applied = applied
+        """Shows everything that waits, and stores it when it is time to. Raises `StoreFailure`."""
+        if self._stored is None:
+            self._stored = dict(await self._store.watermarks())
+            self._read = dict(self._stored)
+        while len(self._waiting) < MOST_WAITING and (
+            batches := await self._in_thread(self._spool.read, self._read, BATCHES)
+        ):
+            self._take(batches)
+        self.attached.set()
+        if self._clock.monotonic() - self._stored_at >= STORE_SECONDS:
+            await self.store()
+
+    async def store(self) -> None:
+        """One transaction for all that was shown; then the spool may be pruned. Raises `StoreFailure`."""
+        if self._read != self._stored:
+            marks = dict(self._read)
+            await self._store.append(self._waiting, marks, self._clock.now())
+            self._waiting, self._stored = [], marks
+            self._stored_at = self._clock.monotonic()
         try:
-            await self._in_thread(self._spool.acknowledge, applied)
+            await self._in_thread(self._spool.acknowledge, self._stored)
         except OSError as error:
             log.warning("the spool cannot be pruned: %s", error)
-        self.depth = await self._in_thread(self._spool.depth, applied)
-        self.attached.set()
+        self.depth = await self._in_thread(self._spool.depth, self._stored)
 
-    async def _move(self, batches: Sequence[SpoolBatch], before: Mapping[str, Watermark]) -> dict[str, Watermark]:
-        marks: dict[str, Watermark] = {}
+    def _take(self, batches: Sequence[SpoolBatch]) -> None:
         events: list[Event] = []
         lost = 0
         for batch in batches:
-            known = marks.get(batch.spool_id) or before.get(batch.spool_id)
-            lost += max(0, batch.sequence - (known.sequence if known else 0) - len(batch.events))
-            marks[batch.spool_id] = Watermark(batch_id=batch.batch_id, sequence=batch.sequence)
+            before = self._read.get(batch.spool_id)
+            lost += max(0, batch.sequence - (before.sequence if before else 0) - len(batch.events))
+            self._read[batch.spool_id] = Watermark(batch_id=batch.batch_id, sequence=batch.sequence)
             events += map(self._label, batch.events)
-        await self._store.append(events, marks, self._clock.now())
+        self._waiting += events
         self.events_total += len(events)
         self.lost_total += lost
         self._arrived(Arrival(events=tuple(events), lost=lost))
-        return marks
 
     async def _pause(self) -> None:
         try:
-            async with asyncio.timeout(BACKSTOP_SECONDS):
+            async with asyncio.timeout(STORE_SECONDS):
                 await self._woken.wait()
             await asyncio.sleep(GATHER_SECONDS)
         except TimeoutError:

@@ -76,7 +76,7 @@ def decode(decoder: msgspec.json.Decoder[_T], data: bytes) -> _T:
 
 
 def decode_members(decoder: msgspec.json.Decoder[_T], data: bytes) -> _T | None:
-    """A decoded object; where it is cut short, what the whole members in its head say; None when it is no such object."""
+    """A decoded object; where it is cut short, what the whole members in its head say; None when it is none."""
     try:
         return decode(decoder, data)
     except DECODE_ERRORS:

@@ -28,10 +28,10 @@ async def test_many_wakings_are_one_look(address: Path) -> None:
         waker.wake()
     await woken.wait()
     assert looks == [1]
-    assert stat.S_IMODE(address.stat().st_mode) == 0o600
+    assert stat.S_IMODE(address.stat().st_mode) == 0o600  # noqa: ASYNC240
     waker.close()
     listener.close()
-    assert not address.exists()
+    assert not address.exists()  # noqa: ASYNC240
 
 
 async def test_nobody_there_and_nobody_reading_hold_nobody_up(address: Path) -> None:

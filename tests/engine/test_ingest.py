@@ -11,7 +11,7 @@ from daemon.domain.event import Event
 from daemon.engine.ingest import Arrival, Ingest
 from tests.fakes.clock import FakeClock
 from tests.fakes.event_store import MemoryEventStore
-from tests.fakes.spool import MemorySpool
+from tests.fakes.memory_spool import MemorySpool
 from tests.logic.playing import T0, an_event
 
 
@@ -21,6 +21,7 @@ class Desk:
     store: MemoryEventStore
     reader: ThreadPoolExecutor
     arrivals: list[Arrival] = field(default_factory=list)
+    clock: FakeClock = field(default_factory=lambda: FakeClock(T0))
 
     def ingest(self) -> Ingest:
         """A process that has just started."""
@@ -31,7 +32,7 @@ class Desk:
         return Ingest(
             spool=self.spool,
             store=self.store,
-            clock=FakeClock(T0),
+            clock=self.clock,
             reader=self.reader,
             label=label,
             arrived=self.arrivals.append,
@@ -77,11 +78,25 @@ async def test_a_store_that_refuses_leaves_everything_in_the_spool(desk: Desk) -
     desk.store.failing = True
     with pytest.raises(StoreFailure):
         await ingest.catch_up()
-    assert desk.arrivals == []
     assert desk.spool.acknowledged == {}
     desk.store.failing = False
     await ingest.catch_up()
     assert len(desk.store.rows) == 1
+    assert [len(arrival.events) for arrival in desk.arrivals] == [1]
+
+
+async def test_events_are_shown_at_once_and_stored_once_a_second(desk: Desk) -> None:
+    ingest = desk.ingest()
+    for number in range(25):
+        desk.spool.write(an_event(T0 + number * 100))
+        await ingest.catch_up()
+        assert len(desk.arrivals) == number + 1
+        desk.clock.advance(0.1)
+    assert desk.store.appends == 3
+    assert len(desk.store.rows) == 21
+    assert ingest.depth == 0
+    await ingest.store()
+    assert len(desk.store.rows) == 25
 
 
 async def test_what_was_emitted_and_never_came_is_counted(desk: Desk) -> None:

@@ -17,11 +17,13 @@ class MemoryEventStore:
         self.applied: dict[str, Watermark] = {}
         self.alive: int | None = None
         self.failing = False
+        self.appends = 0
         self.prunes: list[int] = []
         """How many events each prune deleted."""
 
     async def append(self, events: Sequence[Event], watermarks: Mapping[str, Watermark], now: int) -> None:
         self._answer()
+        self.appends += 1
         self.rows = {event.event_id: event for event in events} | self.rows
         for spool_id, mark in watermarks.items():
             if spool_id not in self.applied or self.applied[spool_id].batch_id <= mark.batch_id:

@@ -14,7 +14,7 @@ from daemon.domain.event import Event, EventIds, Outcome, Wire, emitted_at_of
 from daemon.ports import SpoolBatch, Watermark
 
 IDS = EventIds(0, 0)
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 15.0
 
 
 def event(**more: Any) -> Event:

@@ -189,7 +189,7 @@ class World:
         self.late.clear()
 
     def live(self) -> None:
-        """One life, until nothing is left to do. The first reading after a write comes at once, the next when settled."""
+        """One life, until nothing is left to do; the first reading after a write comes too early, the next does not."""
         row, reading, settled = self.row, None, True
         while row.state.is_open:
             ending = None if self.fires else GONE

@@ -137,6 +137,7 @@ def test_no_data_resolve_ends_when_the_window_is_empty() -> None:
         ({}, {"outcome": Outcome.CUT_BY_DRAIN}, False),
         ({"bad": {"outcome": "failed"}}, {"fault": Fault.CLIENT_ERROR}, False),
         ({"bad": {"fault": "client_unauthorized"}}, {"fault": Fault.CLIENT_UNAUTHORIZED}, True),
+        ({}, {"fault": Fault.CLIENT_UNAUTHORIZED}, False),
         ({"of": {"requested_model": "gpt-5*"}}, {}, True),
         ({"of": {"requested_model": "claude*"}}, {}, False),
         ({"of": "codex"}, {}, True),
@@ -152,6 +153,13 @@ def test_what_counts(rule: dict[str, Any], changes: dict[str, Any], counts: bool
     query = a_rule(**rule).query({"codex": {"provider_key": "codex"}})
     event = an_event(T0, bad=True, **changes)
     assert (query.of(event) and query.bad(event)) is counts
+
+
+def test_a_callers_fault_is_in_no_denominator_but_of_the_rule_that_means_it() -> None:
+    refused = an_event(T0, outcome=Outcome.FAILED, fault=Fault.CLIENT_UNAUTHORIZED, status=401)
+    assert not a_rule().query({}).of(refused)
+    assert a_rule(bad={"fault": "client_unauthorized"}).query({}).of(refused)
+    assert a_rule(of={"status": "4xx"}).query({}).of(refused)
 
 
 def test_each_label_set_is_a_series_of_its_own() -> None:

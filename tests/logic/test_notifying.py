@@ -5,6 +5,8 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from daemon.domain.alert import Severity
 from daemon.domain.alerts_config import Route
@@ -238,10 +240,7 @@ def test_a_restart_knows_what_was_told() -> None:
     world = World()
     world.play({10: ["A opens"], 20: ["A rises"]}, 50)
     world.decide(100, "A closes")
-    ended = [row for row in world.rows.values() if row.status is not NotificationStatus.QUEUED]
-    queued = [row for row in world.rows.values() if row.status is NotificationStatus.QUEUED]
-    world.outbox = world.new_outbox(config())
-    world.outbox.restore(queued, ended, world.alerts.values())
+    world.restart(config())
     assert not world.outbox.counts
     world.send(319)
     assert world.said[-1] == (20, "[critical] A")
@@ -266,6 +265,50 @@ def test_what_ended_long_ago_is_forgotten() -> None:
     world.outbox.forget(at(200_000))
     assert world.outbox._told == {}
     assert world.outbox._incidents.stories() == {}
+
+
+EPISODES = ("A=x", "A=y", "B")
+NEXT = {None: ("opens", "opens critical"), "warning": ("rises", "closes"), "critical": ("eases", "closes")}
+AFTER = {"opens": "warning", "opens critical": "critical", "rises": "critical", "eases": "warning", "closes": None}
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_whatever_happens_readers_end_up_knowing_what_is_true(data: st.DataObject) -> None:
+    """Random incidents, outages of the channel and restarts."""
+    world, state, second = World(), dict.fromkeys(EPISODES), 0
+    for _ in range(data.draw(st.integers(1, 25))):
+        for _ in range(data.draw(st.sampled_from([0, 1, 2, 5, 20, 70, 150]))):
+            second += 5
+            world.send(second)
+        second += 1
+        act = data.draw(st.sampled_from(["step", "step", "step", "down", "up", "restart"]))
+        if act == "restart":
+            world.restart(config())
+        elif act != "step":
+            world.down = act == "down"
+        else:
+            episode = data.draw(st.sampled_from(EPISODES))
+            verb = data.draw(st.sampled_from(NEXT[state[episode]]))
+            world.decide(second, f"{episode} {verb}")
+            state[episode] = AFTER[verb]
+    world.down = False
+    for later in range(second, second + 1300, 5):
+        world.send(later)
+    assert all(row.status is not NotificationStatus.QUEUED for row in world.rows.values())
+    for group in ("A", "B"):
+        delivered = [row for row in world.rows.values() if row.delivered_at and row.group_key == f'{{alert="{group}"}}']
+        delivered.sort(key=lambda row: row.delivered_at or 0)
+        fires = {alert.episode: alert.severity for alert in world.alerts.values() if alert.is_firing}
+        mine = {alert.episode for alert in world.alerts.values() if alert.alert == group and alert.is_firing}
+        last = delivered[-1] if delivered else None
+        assert (set(last.episodes) if last and last.reason is not NotificationReason.CLOSED else set()) == mine
+        assert not mine or any(fires[episode] <= last.severity for episode in mine)
+        for sooner, row in pairwise(delivered):
+            urgent = (
+                row.reason in (NotificationReason.ESCALATED, NotificationReason.OPENED) and row.severity == "critical"
+            )
+            assert urgent or row.delivered_at - sooner.delivered_at >= 300_000
 
 
 # ---- mitigations -----------------------------------------------------------------------------------------------------

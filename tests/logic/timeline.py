@@ -8,7 +8,7 @@ from daemon.domain.alerts_config import AlertsConfig, Receiver, RepeatInterval, 
 from daemon.domain.decision import Decision
 from daemon.domain.labels import fingerprint, labels_of
 from daemon.domain.mitigation import Mitigation
-from daemon.domain.notification import Delivery, Message, Notification
+from daemon.domain.notification import Delivery, Message, Notification, NotificationStatus
 from daemon.logic.notifying import concluded, superseded
 from daemon.logic.outbox import Outbox
 
@@ -131,6 +131,13 @@ class World:
                 self.messages.append(draft.message)
             delivery = Delivery(delivered=not self.down, error="ntfy: down" if self.down else None)
             self.commit(Decision(notifications=concluded(draft.rows, draft.row, delivery, at(second))))
+
+    def restart(self, settings: AlertsConfig) -> None:
+        """What survives is the ledger and the alerts."""
+        self.outbox = self.new_outbox(settings)
+        queued = [row for row in self.rows.values() if row.status is NotificationStatus.QUEUED]
+        ended = [row for row in self.rows.values() if row.status is not NotificationStatus.QUEUED]
+        self.outbox.restore(queued, ended, self.alerts.values())
 
     def play(self, script: Mapping[int, Sequence[str]], until: int) -> list[tuple[int, str]]:
         """Second by second; a script's line is a step, `down`, `up`, `silence A`, `unsilence A` or `ack A`."""

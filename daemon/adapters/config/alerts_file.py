@@ -1,11 +1,8 @@
 """The alerts file: read with places, laid over the shipped one, checked, handed on as types; every mistake at once."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
-
-from pydantic import BaseModel
 
 from daemon.adapters.config.loops import loop_mistakes
 from daemon.adapters.config.merging import extend, with_defaults
@@ -17,9 +14,6 @@ from daemon.adapters.config.wording import did_you_mean, nearest, quoted
 from daemon.adapters.config.yaml_tree import MOST_CHARACTERS, Node, read_tree
 from daemon.domain.alerts_config import AlertsConfig, MitigationOptions, Rule
 from daemon.domain.errors import ConfigError, Mistake
-
-Kind = TypeVar("Kind", bound=BaseModel)
-RULE_KIND, MITIGATION_KIND = "rule kind", "mitigation kind"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,31 +103,31 @@ class _Check:
         if isinstance(node.value, dict) and "kind" not in node.map and node.child("enabled").value is False:
             self.found.append(node.mistake(f"there is no such rule to switch off{self._meant(node)}", warning=True))
             return None
-        model = self._kind(node, self.rules, RULE_KIND)
-        if model is None:
+        kind = self._kind(node, self.rules, "rule kind")
+        if kind is None:
             return None
-        full = with_defaults(node, self.tree.child("defaults"), fields_of(model))
+        model = self.rules[kind]
+        full = with_defaults(_of_kind(node, kind), self.tree.child("defaults"), fields_of(model))
         self.found += rule_mistakes(full, model, self.tree)
-        return self._of_kind(model, full, self.rules)
+        return validated(model, full, self.found)
 
     def _mitigation(self, node: Node) -> MitigationOptions | None:
-        model = self._kind(node, self.mitigations, MITIGATION_KIND)
-        return None if model is None else self._of_kind(model, node, self.mitigations)
+        kind = self._kind(node, self.mitigations, "mitigation kind")
+        return None if kind is None else validated(self.mitigations[kind], _of_kind(node, kind), self.found)
 
-    def _kind(self, node: Node, kinds: Mapping[str, type[Kind]], what: str) -> type[Kind] | None:
-        """The type to check against: for an unknown kind that of the nearest, so that what is behind it is seen too."""
+    def _kind(self, node: Node, kinds: Collection[str], what: str) -> str | None:
+        """The kind to check against: for an unknown one the nearest, so that what is behind it is seen too."""
         kind = node.child("kind")
         if not isinstance(node.value, dict):
             self.found.append(node.mistake("should be a map"))
         elif "kind" not in node.map:
-            self.found.append(
-                node.mistake(f"is needed, one of: {', '.join(sorted(kinds))}{self._meant(node)}", below="kind")
-            )
+            message = f"is needed, one of: {', '.join(sorted(kinds))}{self._meant(node)}"
+            self.found.append(node.mistake(message, below="kind"))
         elif kind.text not in kinds:
             word = str(kind.plain)
             self.found.append(kind.mistake(f"{quoted(word)} is not a {what}{did_you_mean(word, kinds)}"))
-            return kinds.get(nearest(word, kinds) or "")
-        return kinds.get(kind.text or "")
+            return nearest(word, kinds)
+        return kind.text
 
     def _meant(self, rule: Node) -> str:
         """A rule without a kind is meant to change one that has a kind."""
@@ -141,17 +135,16 @@ class _Check:
         near = nearest(rule.child("alert").text or "", names, alike=0.85)
         return f"; did you mean the rule '{near}'?" if near else ""
 
-    def _of_kind(self, model: type[Kind], node: Node, kinds: Mapping[str, type[Kind]]) -> Kind | None:
-        """The kind itself was judged by `_kind`."""
-        own = next(name for name, kind in kinds.items() if kind is model)
-        kind = replace(node.map["kind"], value=own)
-        return validated(model, replace(node, value={**node.map, "kind": kind}), self.found)
-
     def _defaults(self) -> None:
         known = {name for model in self.rules.values() for name in fields_of(model)} - {"alert", "kind"}
         for name, node in self.tree.child("defaults").map.items():
             if name not in known:
                 self.found.append(node.mistake(f"is not a field of a rule{did_you_mean(name, known)}"))
+
+
+def _of_kind(node: Node, kind: str) -> Node:
+    """With the kind that it is checked as: what it says itself was judged already."""
+    return replace(node, value={**node.map, "kind": replace(node.map["kind"], value=kind)})
 
 
 def _without_later(config: AlertsConfig) -> AlertsConfig:

@@ -40,15 +40,18 @@ def _rules(base: Node, own: Node) -> Node:
     """Shipped rules keep their order; new ones follow. A rule of another kind is another rule."""
     if not isinstance(own.value, list):
         return own
-    named = {rule.child("alert").text: rule for rule in base.list}
+    shipped = {rule.child("alert").text: rule for rule in base.list}
+    changed: dict[str | None, Node] = {}
     new: list[Node] = []
     for rule in own.list:
         name = rule.child("alert").text
-        shipped = named.get(name)
-        if shipped is None:
-            new.append(rule)
-        elif "kind" in rule.map and rule.map["kind"].value != shipped.map["kind"].value:
-            named[name] = rule
+        if name in shipped and name not in changed:
+            changed[name] = _changed(shipped[name], rule)
         else:
-            named[name] = _merge(shipped, rule)
-    return replace(own, value=[*named.values(), *new])
+            new.append(rule)
+    return replace(own, value=[*(shipped | changed).values(), *new])
+
+
+def _changed(shipped: Node, rule: Node) -> Node:
+    is_other = "kind" in rule.map and rule.map["kind"].value != shipped.map["kind"].value
+    return rule if is_other else _merge(shipped, rule)

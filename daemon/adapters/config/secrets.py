@@ -12,6 +12,8 @@ from daemon.adapters.config.settings_types import split_urls
 from daemon.domain.alerts_config import AlertsConfig, Receiver
 
 NOTIFY_URLS = "notify_urls"
+WITH_HOSTS = frozenset({"http", "https", "json", "jsons", "form", "forms", "xml", "xmls"})
+"""Schemes whose host is a host; in others a token stands there."""
 
 
 def resolver(settings: Settings, environ: Mapping[str, str] | None = None) -> Callable[[str], tuple[str, ...]]:
@@ -47,13 +49,13 @@ def receiver_urls(
 
 
 def mask(url: str) -> str:
-    """Scheme and host at most: a token may stand in any other place of a URL, and in some also where the host is."""
+    """Scheme and host at most."""
     try:
         parts = urlsplit(url)
-        is_web = parts.scheme in ("http", "https", "json", "jsons", "form", "forms", "xml", "xmls")
-        return f"{parts.scheme}://{parts.hostname if is_web and parts.hostname else '***'}"
+        host = parts.hostname if parts.scheme in WITH_HOSTS else None
     except ValueError:
         return "***"
+    return f"{parts.scheme}://{host or '***'}" if parts.scheme else "***"
 
 
 def _file(directory: Path | None, name: str) -> str:

@@ -34,6 +34,8 @@ class Node:
     path: str
     size: int = 1
     """Values in it, itself included."""
+    height: int = 0
+    """Levels in it."""
 
     @property
     def map(self) -> dict[str, "Node"]:
@@ -114,18 +116,14 @@ class _Reader:
 
     def _node(self, event: Any, path: str, depth: int, key: Any = None) -> Node:
         self._values += 1
-        if self._values > MOST_VALUES:
-            raise self._end(f"there are more than {MOST_VALUES} values", event.start_mark)
-        if depth > DEEPEST:
-            raise self._end(f"it is nested deeper than {DEEPEST} levels", event.start_mark)
+        self._limit(event, depth)
         mark = (key or event).start_mark
         place = Node(value=None, source=self._source, line=mark.line + 1, column=mark.column + 1, path=path)
         if isinstance(event, yaml.AliasEvent):
-            return self._alias(event, place)
+            return self._alias(event, place, depth)
         if event.tag is not None:
-            self._mistakes.append(
-                place.mistake(f"tags such as {quoted(event.tag.replace('tag:yaml.org,2002:', '!!'))} are not allowed")
-            )
+            tag = quoted(event.tag.replace("tag:yaml.org,2002:", "!!"))
+            self._mistakes.append(place.mistake(f"tags such as {tag} are not allowed"))
         node = self._filled(event, place, depth)
         if event.anchor is not None:
             self._anchors[event.anchor] = node
@@ -136,7 +134,9 @@ class _Reader:
             return replace(place, value=self._scalar(event, place))
         before = self._values
         content = self._map(place, depth) if isinstance(event, yaml.MappingStartEvent) else self._list(place, depth)
-        return replace(place, value=content, size=1 + self._values - before)
+        inner = content.values() if isinstance(content, dict) else content
+        height = 1 + max((node.height for node in inner), default=0)
+        return replace(place, value=content, size=1 + self._values - before, height=height)
 
     def _map(self, place: Node, depth: int) -> dict[str, Node]:
         content: dict[str, Node] = {}
@@ -157,8 +157,8 @@ class _Reader:
             content.append(self._node(event, f"{place.path}[{len(content)}]", depth + 1))
         return content
 
-    def _alias(self, event: Any, place: Node) -> Node:
-        """Counts as all that it stands for, so that aliases of aliases soon come to their end."""
+    def _alias(self, event: Any, place: Node, depth: int) -> Node:
+        """Counts as all that it stands for, in size and in depth: aliases of aliases soon come to their end."""
         self._aliases += 1
         if self._aliases > MOST_ALIASES:
             raise self._end(f"there are more than {MOST_ALIASES} aliases", event.start_mark)
@@ -167,7 +167,8 @@ class _Reader:
             return place
         meant = self._anchors[event.anchor]
         self._values += meant.size - 1
-        return replace(place, value=meant.value, size=meant.size)
+        self._limit(event, depth + meant.height)
+        return replace(place, value=meant.value, size=meant.size, height=meant.height)
 
     def _scalar(self, event: Any, place: Node) -> bool | int | str | None:
         text: str = event.value
@@ -178,6 +179,12 @@ class _Reader:
         if text in WORDS:
             return WORDS[text]
         return int(text) if re.fullmatch(r"[-+]?[0-9]{1,18}", text, re.ASCII) else text
+
+    def _limit(self, event: Any, depth: int) -> None:
+        if self._values > MOST_VALUES:
+            raise self._end(f"there are more than {MOST_VALUES} values", event.start_mark)
+        if depth > DEEPEST:
+            raise self._end(f"it is nested deeper than {DEEPEST} levels", event.start_mark)
 
     def _end(self, message: str, mark: Any = None) -> ConfigError:
         """Nothing can be read after this one."""

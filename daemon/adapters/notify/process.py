@@ -28,6 +28,8 @@ class AppriseProcess:
     def __init__(self, *, idle_seconds: float = 60.0) -> None:
         self._idle_seconds = idle_seconds
         self._child: Child | None = None
+        self._children: set[Child] = set()
+        """Those that may still run: the present one, and retired ones."""
         self._starting = asyncio.Lock()
         self._idle: asyncio.TimerHandle | None = None
 
@@ -51,10 +53,14 @@ class AppriseProcess:
 
     async def close(self) -> None:
         """Ends the process; what is being sent fails."""
-        if (child := self._retire()) is not None:
+        self._retire()
+        for child in self._children:
             child.end()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(child.exited.wait(), CLOSING_SECONDS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSING_SECONDS):
+                for child in self._children:
+                    await child.exited.wait()
+        for child in self._children:
             child.kill()
 
     async def _ask_all(self, urls: Sequence[str], request: dict[str, str], deadline_seconds: float) -> list[str]:
@@ -86,6 +92,7 @@ class AppriseProcess:
                 self._idle.cancel()
             if self.pid is None or self._child is None:
                 self._child = await start()
+                self._children = {self._child, *(child for child in self._children if not child.exited.is_set())}
             return self._child
 
     def _leave(self, child: "Child") -> None:
@@ -174,5 +181,5 @@ async def start() -> Child:
 
 def schema(url: str) -> str:
     """All that may be said of a URL: `tgram`."""
-    name = url.partition("://")[0].lower()
-    return name if name.isalnum() and len(name) <= 20 else "?"
+    name, separator, _ = url.partition("://")
+    return name.lower() if separator and name.isalnum() and len(name) <= 20 else "?"

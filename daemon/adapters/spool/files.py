@@ -62,6 +62,14 @@ def open_for_writing(path: Path, log_pages: int) -> sqlite3.Connection:
     return connection
 
 
+def log_bytes(path: Path) -> int:
+    """The size of the write-ahead log of a file."""
+    try:
+        return Path(f"{path}-wal").stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def open_for_reading(path: Path) -> sqlite3.Connection:
     """A connection that cannot write: the file has one writer, and only that one moves its log into it."""
     return sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)

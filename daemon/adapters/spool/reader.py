@@ -34,14 +34,14 @@ class SpoolReader:
         A batch whose body cannot be read comes without events: it counts as lost, and the rest goes on.
         """
 
-        def batches(connection: sqlite3.Connection, spool_id: str) -> list[SpoolBatch]:
-            rows = connection.execute(
-                "SELECT id, sequence, body FROM batches WHERE id > ? ORDER BY id LIMIT ?",
-                (after.get(spool_id, _START).batch_id, limit),
-            )
-            return [self._batch(spool_id, *row) for row in rows]
+        def rows(connection: sqlite3.Connection, spool_id: str) -> list[tuple[str, int, int, bytes]]:
+            """All at once: while a reading is open, the writer's log only grows."""
+            return connection.execute(
+                "SELECT ?, id, sequence, body FROM batches WHERE id > ? ORDER BY id LIMIT ?",
+                (spool_id, after.get(spool_id, _START).batch_id, limit),
+            ).fetchall()
 
-        return [batch for found in self._each(batches) for batch in found]
+        return [_batch(*row) for found in self._each(rows) for row in found]
 
     def acknowledge(self, applied: Mapping[str, Watermark]) -> None:
         """Replaces `spool.ack` atomically, if it would say something new. Raises OSError."""
@@ -76,14 +76,6 @@ class SpoolReader:
             else:
                 self._complaints.pop(path, None)
 
-    def _batch(self, spool_id: str, batch_id: int, sequence: int, body: bytes) -> SpoolBatch:
-        try:
-            events = codec.decode(body)
-        except ValueError as error:
-            log.error("batch %d of spool %s is lost: %s", batch_id, spool_id, error)
-            events = ()
-        return SpoolBatch(spool_id=spool_id, batch_id=batch_id, sequence=sequence, events=events)
-
     def _complain(self, path: Path, text: str) -> None:
         """Once, until the file can be read again or fails for another reason."""
         if self._complaints.get(path) != text:
@@ -98,3 +90,12 @@ def _spool_id(connection: sqlite3.Connection) -> str | None:
         return None
     row = connection.execute("SELECT value FROM meta WHERE name = 'spool_id'").fetchone()
     return row and str(row[0])
+
+
+def _batch(spool_id: str, batch_id: int, sequence: int, body: bytes) -> SpoolBatch:
+    try:
+        events = codec.decode(body)
+    except ValueError as error:
+        log.error("batch %d of spool %s is lost: %s", batch_id, spool_id, error)
+        events = ()
+    return SpoolBatch(spool_id=spool_id, batch_id=batch_id, sequence=sequence, events=events)

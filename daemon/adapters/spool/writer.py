@@ -138,6 +138,7 @@ class _SpoolFile:
         self._clock = clock
         self._log_pages = max(16, min(1000, max_bytes // 16 // files.PAGE_BYTES))
         self._most_bytes = max_bytes * 3 // 4
+        self._most_log_bytes = max_bytes // 4
         self._acknowledged = acknowledged
         self._acknowledged_at = 0
         self._connection: sqlite3.Connection | None = None
@@ -150,6 +151,7 @@ class _SpoolFile:
     def append(self, last: int, events: list[Event]) -> None:
         """One row; `last` is the number of its last event since the process began. Raises sqlite3.Error, OSError."""
         connection = self._connection or self._open()
+        self._shorten_log(connection)
         body = codec.encode(events)
         row = (self._base + last, len(events), body)
         connection.execute("INSERT INTO batches (sequence, n, body) VALUES (?, ?, ?)", row)
@@ -186,6 +188,13 @@ class _SpoolFile:
         (self._bytes,) = connection.execute("SELECT ifnull(sum(length(body)), 0) FROM batches").fetchone()
         self._base = sequence - self._written
         return connection
+
+    def _shorten_log(self, connection: sqlite3.Connection) -> None:
+        """SQLite does so by itself, but for a reader that stands still in the middle of its reading."""
+        if files.log_bytes(self._path) > self._most_log_bytes:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            if files.log_bytes(self._path) > self._most_log_bytes:
+                raise OSError("a reader that stands still keeps the log from being shortened")
 
     def _prune(self, connection: sqlite3.Connection) -> None:
         """The newest batch stays, for it carries the count."""

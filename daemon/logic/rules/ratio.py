@@ -8,7 +8,6 @@ from pydantic import Field, model_validator
 
 from daemon.domain.alert import Severity
 from daemon.domain.alerts_config import Level, Rule, SelectionSpec
-from daemon.domain.event import Event
 from daemon.domain.sample import Query, Reading, Verdict
 from daemon.domain.selection import Selection
 from daemon.domain.units import Duration, Ratio
@@ -74,13 +73,8 @@ class RatioRule(Rule):
         """What it counts: `of` narrows the finished model calls of clients, `bad` is ANDed with it."""
         of = Selection(self.of if isinstance(self.of, dict) else selections[self.of] if self.of else {})
         bad = Selection(self.bad if isinstance(self.bad, dict) else selections[self.bad])
-        implied = counted(of.names | bad.names, retries=self.retries == "include")
-
-        def counts(event: Event) -> bool:
-            return implied(event) and of(event)
-
         return Query(
-            of=counts,
+            of=counted(of, bad, retries=self.retries == "include"),
             bad=bad,
             by=self.by,
             window_seconds=self.window,

@@ -34,6 +34,7 @@ def test_every_mistake_is_told_at_once_with_its_place(text: str, said: list[str]
 BILLION = "version: 1\na0: &a0 [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
     f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 10)
 )
+DEEP = "".join(f"a{n}: &a{n} {'[' * 15}{f'*a{n - 1}' if n else ''}{']' * 15}\n" for n in range(90))
 
 
 @pytest.mark.parametrize(
@@ -47,12 +48,13 @@ BILLION = "version: 1\na0: &a0 [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
         ("a: " + "[" * 100_000, "alerts.yaml:1:24: it is nested deeper than 20 levels"),
         ("a: [" + "1," * 20_000 + "]", "alerts.yaml:1:40001: there are more than 20000 values"),
         ("a: &a b\nc: [" + "*a," * 101 + "]", "alerts.yaml:2:305: there are more than 100 aliases"),
-        (BILLION, "alerts.yaml:6:18: there are more than 20000 values"),
+        (BILLION, "alerts.yaml:6:14: there are more than 20000 values"),
+        (DEEP, "alerts.yaml:2:24: it is nested deeper than 20 levels"),
         ("{a: &x [*x]}", "alerts.yaml:1:9: a[0]: there is no anchor 'x' above"),
         ("? [a, b]\n: c\n", "alerts.yaml:1:3: a key must be text"),
         ('"a\\nb\\e[31m": 1\n', "alerts.yaml:1:1: a\ufffdb\ufffd[31m: is not known here"),
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_what_is_too_much_or_no_yaml_is_one_line(text: str, said: str, load_text: Load) -> None:
     with pytest.raises(ConfigError) as caught:

@@ -62,6 +62,10 @@ def is_running(pid: int) -> bool:
         return False
 
 
+def seen_by_others(pid: int) -> str:
+    return "".join(Path(f"/proc/{pid}/{file}").read_text() for file in ("environ", "cmdline"))
+
+
 async def eventually(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not holds():  # noqa: ASYNC110
@@ -96,8 +100,7 @@ async def test_it_has_its_own_group_and_sees_little_of_ours(
     await notifier.send([secret(sink)], MESSAGE, DEADLINE_SECONDS)
     pid = process_of(notifier)
     assert os.getpgid(pid) == pid
-    for file in ("environ", "cmdline"):
-        assert TOKEN.encode() not in Path(f"/proc/{pid}/{file}").read_bytes()
+    assert TOKEN not in seen_by_others(pid)
 
 
 async def test_a_channel_that_refuses_is_tried_twice_and_told_without_its_url(

@@ -8,7 +8,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -142,20 +142,36 @@ def test_an_acknowledgement_is_written_only_when_it_says_something_new(house: Sp
 
 
 def test_the_oldest_are_dropped_and_counted_and_the_file_stays_small(house: SpoolHouse) -> None:
-    most = 4 << 20
-    put = [event(endpoint="x" * 1000) for _ in range(10_000)]
-    with house.writer(max_bytes=most) as writer:
+    most, sizes = 8 << 20, [0]
+    put = [event(endpoint="x" * 1000) for _ in range(14_000)]
+    with house.writer(max_bytes=most, wake=lambda: sizes.append(house.size())) as writer:
         for one in put:
             writer.offer(one)
-        until(lambda: house.ids()[-1:] == [put[-1].event_id])
-        kept = house.ids()
-        assert house.size() <= most
-        assert 0 < len(kept) < len(put)
-        assert kept == [one.event_id for one in put][-len(kept) :]
-        assert writer.dropped == len(put) - len(kept)
+    kept = house.ids()
+    assert max(sizes) <= most
+    assert 0 < len(kept) < len(put)
+    assert kept == [one.event_id for one in put][-len(kept) :]
+    assert writer.dropped == len(put) - len(kept)
     batches = house.batches()
     assert batches[-1].sequence == len(put)
     assert batches[0].sequence - len(batches[0].events) == writer.dropped
+
+
+def test_a_reader_that_stands_still_does_not_fill_the_disk(house: SpoolHouse) -> None:
+    most, sizes = 8 << 20, [0]
+    with house.writer(max_bytes=most, wake=lambda: sizes.append(house.size())) as writer:
+        writer.offer(event())
+        until(house.batches)
+        with closing(files.open_for_reading(files.file_of(house.directory, 0))) as still:
+            reading = still.execute("SELECT 1 FROM batches UNION ALL SELECT 2")
+            reading.fetchone()
+            for _ in range(14_000):
+                writer.offer(event(endpoint="x" * 1000))
+            until(lambda: writer.failure)
+            assert "stands still" in str(writer.failure)
+        until(lambda: writer.failure is None)
+        until(lambda: house.batches()[-1].sequence == 14_001)
+    assert max(sizes) <= most + (1 << 20)
 
 
 def test_a_ring_that_overflows_drops_the_oldest(house: SpoolHouse) -> None:
