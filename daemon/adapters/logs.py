@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 
 LONGEST_QUEUE = 2000
 CLOSING_SECONDS = 1.0
+FOREIGN = ("aiohttp", "alembic", "apscheduler", "asyncio", "httpcore", "httpx", "sqlalchemy", "uvicorn")
+"""Libraries are heard from WARNING on, whatever the level: below it some of them write URLs and headers."""
 SYSLOG_LEVELS = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
 
 
@@ -28,6 +30,8 @@ def configure(level: str, format: str | None = None) -> None:  # noqa: A002
         old.close()
     root.addHandler(handler)
     root.setLevel(level.upper())
+    for name in FOREIGN:
+        logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(True)
 
 

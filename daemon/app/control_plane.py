@@ -66,6 +66,7 @@ class ControlPlane:
         self._schedule = JobSchedule()
         self._reload_asked = asyncio.Event()
         self._figures = ProviderFigures()
+        self._figures_written: object = None
         self._attribution = Attribution()
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="control")
         key = settings.upstream_management_key
@@ -263,8 +264,11 @@ class ControlPlane:
         self._evaluate.wake()
 
     async def _write_providers(self) -> None:
+        """An idle hour writes nothing."""
         figures = self._figures.figures(self._clock.now(), 600.0)
-        await self._in_thread(write_providers, self._places.providers, figures)
+        if figures != self._figures_written:
+            await self._in_thread(write_providers, self._places.providers, figures)
+            self._figures_written = figures
 
     def _retention(self) -> Retention:
         return Retention(self._store.events, self._clock, self._settings.retention_events)

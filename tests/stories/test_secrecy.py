@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from daemon.app.rig import CLIENT_KEY, MANAGEMENT_KEY
 from daemon.domain.event import Wire
 from tests.stories.house import House, eventually, open_house
 
@@ -71,7 +72,7 @@ async def test_a_canary_string_is_found_nowhere() -> None:
         places = [json.dumps(house.sink.messages), *[(await house.http.get(url, headers=token)).text for url in urls]]
         for name in ("proxy", "control"):
             assert await house.rig.stop(name) == 0
-        for secret in (WORD, KEY):
+        for secret in (WORD, KEY, CLIENT_KEY, MANAGEMENT_KEY):
             assert [place[:200] for place in places if secret in place] == []
             assert files_with(house.rig.directory, secret) == []
 

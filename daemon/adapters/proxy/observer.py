@@ -186,11 +186,12 @@ def _thinking(which: str, setting: ThinkingSetting | None) -> dict[str, Any]:
 
 def _prefix(model: str | None) -> str | None:
     prefix, slash, _ = (model or "").partition("/")
-    return prefix[:MOST_NAME] if slash else None
+    return _name(prefix) if slash else None
 
 
 def _name(text: str | None) -> str | None:
-    return text[:MOST_NAME] if text else None
+    """Bounded, and such that it can be written down: JSON may hold halves of surrogate pairs."""
+    return text[:MOST_NAME].encode(errors="replace").decode() if text else None
 
 
 def _since(began: float, instant: float | None) -> int | None:

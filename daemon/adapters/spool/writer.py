@@ -123,6 +123,10 @@ class SpoolWriter:
             self._failure = str(error)
             self._overflowed = self._ring[0][0] - 1 - self._taken if self._ring else 0
             return False
+        except Exception:
+            log.exception("a batch of events is lost: it cannot be packed")
+            self._dropped += len(events)
+            return True
         if self._failure is not None:
             log.warning("the spool is written again; %d events were dropped so far", self.dropped)
             self._failure = None

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from daemon.adapters.spool import codec
 from daemon.app.rig import free_ports
 from daemon.domain.event import Event, Fault, Outcome, Source, Wire
 from tests.fakes.proxy import CANARY_SECRET, RunningProxy, running_proxy
@@ -428,6 +429,15 @@ async def test_a_canary_is_known_by_its_secret_which_goes_no_further(mark: bytes
     _, event, upstream = await exchange(always(response(WHOLE)), post(CHAT, BODY, b"X-Runbookd-Canary: " + mark))
     assert event.source is source
     assert b"canary" not in bytes(upstream.peers[0].received).lower()
+
+
+@pytest.mark.parametrize("name", ["\\ud800", "x" * 100_000, "a\\u0000b"])
+async def test_any_model_name_passes_and_is_written_down_in_bounds(name: str) -> None:
+    body = f'{{"model": "{name}"}}'.encode()
+    answer, event, upstream = await exchange(always(response(WHOLE)), post(CHAT, body))
+    assert decoded(answer)[0] == 200
+    assert bytes(upstream.peers[0].received).endswith(body)
+    assert len(codec.encode([event])) < 5000
 
 
 async def test_times_are_taken() -> None:

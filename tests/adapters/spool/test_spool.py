@@ -169,6 +169,7 @@ def test_a_reader_that_stands_still_does_not_fill_the_disk(house: SpoolHouse) ->
                 writer.offer(event(endpoint="x" * 1000))
             until(lambda: writer.failure)
             assert "stands still" in str(writer.failure)
+            reading.close()
         until(lambda: writer.failure is None)
         until(lambda: house.batches()[-1].sequence == 14_001)
     assert max(sizes) <= most + (1 << 20)
@@ -232,6 +233,14 @@ def test_what_cannot_be_pruned_is_not_written_twice(house: SpoolHouse, monkeypat
             writer.offer(one)
             until(lambda number=number: len(house.ids()) == number)
     assert [batch.sequence for batch in house.batches()] == [1, 2, 3, 4, 5]
+
+
+def test_a_batch_that_cannot_be_packed_is_lost_alone(house: SpoolHouse) -> None:
+    with house.writer() as writer:
+        writer.offer(event(requested_model="\ud800"))
+        until(lambda: writer.dropped == 1)
+        writer.offer(event())
+    assert [(len(batch.events), batch.sequence) for batch in house.batches()] == [(1, 2)]
 
 
 def test_a_damaged_file_is_set_aside_and_a_new_one_begun(house: SpoolHouse) -> None:
