@@ -112,16 +112,21 @@ def _repeated(told: Told, present: Stories) -> list[str]:
 
 
 def due_at(rows: Sequence[Notification], told: Told | None, route: Route) -> int:
-    """When a group's waiting rows become a message (epoch ms)."""
-    retry = max((row.not_before for row in rows if row.attempts), default=0)
+    """When a group's waiting rows, oldest first, become a message (epoch ms).
+
+    After a send that failed all of them wait for the next try; only what is urgent and newer than that does not.
+    """
+    tried = max((place for place, row in enumerate(rows) if row.attempts), default=-1)
+    retry = rows[tried].not_before if tried >= 0 else 0
     rest = told.at + round(route.group_interval * 1000) if told else 0
-    return min(_due_at(row, told, retry, rest) for row in rows)
-
-
-def _due_at(row: Notification, told: Told | None, retry: int, rest: int) -> int:
-    if not _is_urgent(row, told):
-        return max(row.not_before, retry, rest)
-    return max(row.not_before, retry) if row.attempts else row.not_before
+    return min(
+        max(
+            row.not_before,
+            0 if _is_urgent(row, told) else rest,
+            0 if _is_urgent(row, told) and place > tried else retry,
+        )
+        for place, row in enumerate(rows)
+    )
 
 
 def _is_urgent(row: Notification, told: Told | None) -> bool:

@@ -145,7 +145,7 @@ class Outbox:
         return step.change is not EpisodeChange.EASED
 
     def _will_tell(self, key: str, now: int) -> bool:
-        rows = [row for row in self._queued.get(key, {}).values() if row.reason is not NotificationReason.MITIGATION]
+        rows = [row for row in self._sorted(key) if row.reason is not NotificationReason.MITIGATION]
         if not rows or key in self.sending:
             return False
         return notifying.due_at(rows, self._told.get(key), self._config.route) > now + COMMIT_MS
@@ -189,10 +189,13 @@ class Outbox:
         return Draft(rows=rows, row=_as_sent(rows[-1], found, receiver.name, message), message=message)
 
     def _rows(self, key: str, present: Stories) -> tuple[Notification, ...]:
-        """Oldest first."""
-        rows = sorted(self._queued.get(key, {}).values(), key=lambda row: (row.created_at, row.id))
+        """Those that are not about silenced episodes alone."""
         silenced = {episode for episode, story in present.items() if story.alert.is_firing and story.alert.silenced}
-        return tuple(row for row in rows if not row.episodes or not silenced.issuperset(row.episodes))
+        return tuple(row for row in self._sorted(key) if not row.episodes or not silenced.issuperset(row.episodes))
+
+    def _sorted(self, key: str) -> list[Notification]:
+        """Oldest first."""
+        return sorted(self._queued.get(key, {}).values(), key=lambda row: (row.created_at, row.id))
 
 
 def _as_sent(row: Notification, found: News, receiver: str, message: Message) -> Notification:
