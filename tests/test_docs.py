@@ -19,13 +19,14 @@ FOREIGN = ("../shared", "/work/", *(f"{place}/" for place in (ROOT, Path.home())
 
 
 def tracked() -> list[Path]:
-    """What is or would be committed; everything, where there is no repository."""
+    """What is or would be committed; where there is no repository, whatever is not hidden or made by running."""
     listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     try:
         names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
         return [path for name in names if (path := ROOT / name).is_file()]
     except (OSError, subprocess.CalledProcessError):
-        return [path for path in ROOT.rglob("*") if path.is_file() and ".venv" not in path.parts]
+        made = re.compile(r"(^|/)(\.|__pycache__|build/|dist/)")
+        return [path for path in ROOT.rglob("*") if path.is_file() and not made.search(str(path.relative_to(ROOT)))]
 
 
 FILES = tracked()

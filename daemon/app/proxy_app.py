@@ -31,7 +31,7 @@ from daemon.adapters.spool.writer import SpoolWriter
 from daemon.adapters.wake import WakeListener, Waker
 from daemon.app.places import Places
 from daemon.app.secrets import secret_file
-from daemon.app.shelf import scan
+from daemon.app.shelf import wires
 from daemon.domain.errors import CannotStart
 from daemon.domain.event import Event, EventIds
 from daemon.engine.supervise import Tasks
@@ -61,7 +61,7 @@ async def _serve(settings: Settings, worker: int, listener: socket.socket) -> No
         upstream = AiohttpUpstream(settings.upstream_url)
         stack.push_async_callback(upstream.close)
         observer = Observer(
-            wires=scan().wires,
+            wires=wires(),
             sink=spool,
             clock=clock,
             ids=EventIds(_number_of(settings.node_id), worker),

@@ -1,38 +1,38 @@
-"""Scans the shelves once: a file on a shelf is a plug-in, and its name is its kind."""
+"""Scans the shelves once: a file on a shelf is a plug-in, and its name is its kind. Fails loudly on one without it."""
 
 from dataclasses import dataclass
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
-from typing import cast
+from typing import Any, cast
 
 from daemon.domain.alerts_config import MitigationOptions, Rule
-from daemon.logic import mitigations, rules, wires
 from daemon.logic.wire import WireProtocol
-
-
-def _modules(shelf: ModuleType) -> list[ModuleType]:
-    names = sorted(module.name for module in iter_modules(shelf.__path__))
-    return [import_module(f"{shelf.__name__}.{name}") for name in names]
 
 
 @dataclass(frozen=True, slots=True)
 class Shelves:
-    """Everything that can be added by writing one file."""
+    """The kinds that an alerts file may name."""
 
-    wires: tuple[WireProtocol, ...]
     rules: dict[str, type[Rule]]
     mitigations: dict[str, type[MitigationOptions]]
 
 
 def scan() -> Shelves:
-    """Fails loudly on a file without its plug-in."""
-    return Shelves(
-        wires=tuple(cast(WireProtocol, module) for module in _modules(wires)),
-        rules={_kind(module): module.OPTIONS for module in _modules(rules)},
-        mitigations={_kind(module): module.OPTIONS for module in _modules(mitigations)},
-    )
+    """What the control plane needs."""
+    return Shelves(rules=_options("rules"), mitigations=_options("mitigations"))
 
 
-def _kind(module: ModuleType) -> str:
-    return module.__name__.rpartition(".")[2]
+def wires() -> tuple[WireProtocol, ...]:
+    """What the data plane needs, and nothing else: no broken rule can keep traffic from flowing."""
+    return tuple(cast(WireProtocol, module) for module in _modules("wires").values())
+
+
+def _options(shelf: str) -> dict[str, Any]:
+    return {kind: module.OPTIONS for kind, module in _modules(shelf).items()}
+
+
+def _modules(shelf: str) -> dict[str, ModuleType]:
+    package = import_module(f"daemon.logic.{shelf}")
+    names = sorted(module.name for module in iter_modules(package.__path__))
+    return {name: import_module(f"{package.__name__}.{name}") for name in names}

@@ -14,6 +14,8 @@ class RequestFacts:
     stream: bool = False
     thinking: ThinkingSetting | None = None
     has_tool_result_image: bool | None = None
+    wants_usage: bool = True
+    """False for a chat stream that does not ask for usage: its absence then says nothing of the provider."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

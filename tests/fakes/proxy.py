@@ -14,7 +14,7 @@ from daemon.adapters.proxy.observer import Keys, Observer
 from daemon.adapters.proxy.rerouting import Rerouter
 from daemon.adapters.proxy.server import ProxyServer, listen
 from daemon.adapters.proxy.upstream_aiohttp import AiohttpUpstream
-from daemon.app.shelf import scan
+from daemon.app import shelf
 from daemon.domain.event import Event, EventIds
 from daemon.domain.soft_routing import RoutingTable, SoftRoute
 from daemon.logic.wire import WireProtocol
@@ -97,7 +97,7 @@ async def running_proxy(
     host, _, port = upstream.authority.decode().rpartition(":")
     reachability = Reachability(host, int(port), clock)
     observer = Observer(
-        wires=scan().wires if wires is None else wires,
+        wires=shelf.wires() if wires is None else wires,
         sink=sink,
         clock=clock,
         ids=EventIds(1, 0),

@@ -279,7 +279,7 @@ NEXT = {None: ("opens", "opens critical"), "warning": ("rises", "closes"), "crit
 AFTER = {"opens": "warning", "opens critical": "critical", "rises": "critical", "eases": "warning", "closes": None}
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_whatever_happens_readers_end_up_knowing_what_is_true(data: st.DataObject) -> None:
     """Random incidents, outages of the channel and restarts."""
@@ -315,8 +315,8 @@ def test_whatever_happens_readers_end_up_knowing_what_is_true(data: st.DataObjec
         assert set(known) == firing.keys()
         assert last is None or all(alert.severity.rank <= rank(last.severity) for alert in firing.values())
         for sooner, row in pairwise(delivered):
-            between = [other for other in rows if sooner.delivered_at <= other.created_at <= row.delivered_at]
-            urgent = any("critical" in (other.severity, row.severity) for other in between)
+            between = range(sooner.delivered_at, row.delivered_at + 1)
+            urgent = any(meant.severity == "critical" and meant.created_at in between for meant in world.planned)
             assert urgent or row.delivered_at - sooner.delivered_at >= 300_000
 
 

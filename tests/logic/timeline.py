@@ -56,6 +56,8 @@ class World:
     alerts: dict[str, Alert] = field(default_factory=dict)
     mitigations: list[Mitigation] = field(default_factory=list)
     rows: dict[str, Notification] = field(default_factory=dict)
+    planned: list[Notification] = field(default_factory=list)
+    """Rows as they were meant."""
     said: list[tuple[int, str]] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     down: bool = False
@@ -115,6 +117,7 @@ class World:
         """One decision with these steps."""
         steps = [self.step(line, second) for line in lines]
         rows = self.outbox.plan(steps, at(second))
+        self.planned += rows
         self.commit(Decision(alerts=tuple(step.alert for step in steps), notifications=rows))
         return rows
 

@@ -118,7 +118,7 @@ class Observer:
             attempt=attempt,
             client=client_family(value_of(seen.ask.headers, b"user-agent")),
             source=Source.CANARY if is_canary else Source.CLIENT,
-            usage_present=_usage_present(outcome, said),
+            usage_present=_usage_present(asked, outcome, said),
             **_counters(usage),
             **_thinking("requested", requested),
             **_thinking("processed", processed),
@@ -166,9 +166,9 @@ def _judge(seen: Observation, said: ResponseFacts | None) -> tuple[Outcome, Faul
     )
 
 
-def _usage_present(outcome: Outcome, said: ResponseFacts | None) -> bool | None:
+def _usage_present(asked: RequestFacts, outcome: Outcome, said: ResponseFacts | None) -> bool | None:
     """None where no usage was to be expected, or nobody could read the answer."""
-    if said is None or (outcome is not Outcome.OK and said.usage is None):
+    if said is None or (said.usage is None and (outcome is not Outcome.OK or not asked.wants_usage)):
         return None
     return said.usage is not None
 

@@ -42,6 +42,7 @@ class _Request(msgspec.Struct):
     stream: Any = None
     reasoning_effort: Any = None
     reasoning: Any = None
+    stream_options: Any = None
     messages: msgspec.Raw = msgspec.Raw()
 
 
@@ -70,6 +71,7 @@ def read_request(path: str, body: bytes) -> RequestFacts:
         stream=request.stream is True,
         thinking=from_suffix(model) or from_effort(request.reasoning_effort, inside(request.reasoning, "effort")),
         has_tool_result_image=_has_tool_result_image(request.messages),
+        wants_usage=request.stream is not True or inside(request.stream_options, "include_usage") is True,
     )
 
 

@@ -51,7 +51,11 @@ def test_claims(method: str, path: str, endpoint: str | None) -> None:
         ({"model": "m", "messages": []}, RequestFacts(model="m", has_tool_result_image=False)),
         (
             {"messages": [], "stream": True, "model": "m"},
-            RequestFacts(model="m", stream=True, has_tool_result_image=False),
+            RequestFacts(model="m", stream=True, has_tool_result_image=False, wants_usage=False),
+        ),
+        (
+            {"model": "m", "stream": True, "stream_options": {"include_usage": True}},
+            RequestFacts(model="m", stream=True),
         ),
         ({"model": "m", "stream": "true"}, RequestFacts(model="m")),
         (
