@@ -24,13 +24,14 @@ from daemon.adapters.proxy.health import Reachability, own_endpoints
 from daemon.adapters.proxy.observer import Keys, Observer
 from daemon.adapters.proxy.rerouting import Rerouter
 from daemon.adapters.proxy.routes import RoutesFile
-from daemon.adapters.proxy.server import ProxyServer, listen
+from daemon.adapters.proxy.server import ProxyServer
 from daemon.adapters.proxy.upstream_aiohttp import AiohttpUpstream
 from daemon.adapters.spool import files
 from daemon.adapters.spool.writer import SpoolWriter
 from daemon.adapters.wake import WakeListener, Waker
 from daemon.app.places import Places
 from daemon.app.secrets import secret_file
+from daemon.app.serving import listen
 from daemon.app.shelf import wires
 from daemon.domain.errors import CannotStart
 from daemon.domain.event import Event, EventIds
@@ -47,8 +48,8 @@ COLLECT_AFTER = 50_000
 def serve(settings: Settings, worker: int) -> int:
     """Runs until SIGTERM or SIGINT; a second one cuts what still drains. Raises `CannotStart`."""
     logs.configure(settings.log_level, settings.log_format)
-    listener = listen(settings.proxy_host, settings.proxy_port, shared=settings.proxy_workers > 1)
-    with listener:
+    shared = settings.proxy_workers > 1
+    with listen(settings.proxy_host, settings.proxy_port, setting="RUNBOOKD_PROXY_PORT", shared=shared) as listener:
         uvloop.run(_serve(settings, worker, listener))
     return 0
 

@@ -30,8 +30,8 @@ def serve(settings: Settings, config: Path | None) -> int:
     """Runs until SIGTERM or SIGINT; SIGHUP reloads the rules. Raises `CannotStart`."""
     logs.configure(settings.log_level, settings.log_format)
     for host, port, name in (
-        (settings.proxy_host, settings.proxy_port, "PROXY_PORT"),
-        (settings.control_host, settings.control_port, "CONTROL_PORT"),
+        (settings.proxy_host, settings.proxy_port, "RUNBOOKD_PROXY_PORT"),
+        (settings.control_host, settings.control_port, "RUNBOOKD_CONTROL_PORT"),
     ):
         listen(host, port, setting=name).close()
     return asyncio.run(Supervisor(settings, config).run())

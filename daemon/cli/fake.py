@@ -33,8 +33,8 @@ def configure(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     from daemon.adapters.clock import SystemClock
     from daemon.adapters.fake.app import FakeUpstream
-    from daemon.adapters.fake.playback import listen
     from daemon.adapters.fake.scenario import load_scenario
+    from daemon.app.serving import listen
 
     upstream = FakeUpstream(
         clock=SystemClock(),
@@ -43,7 +43,7 @@ def run(args: Namespace) -> int:
         management_key=args.management_key,
         trace=args.trace,
     )
-    asyncio.run(_serve(upstream, listen(args.host, args.port), args.scenario))
+    asyncio.run(_serve(upstream, listen(args.host, args.port, setting="--port"), args.scenario))
     return 0
 
 

@@ -12,9 +12,10 @@ from daemon.adapters.proxy.forward import Forwarder
 from daemon.adapters.proxy.health import Reachability, own_endpoints
 from daemon.adapters.proxy.observer import Keys, Observer
 from daemon.adapters.proxy.rerouting import Rerouter
-from daemon.adapters.proxy.server import ProxyServer, listen
+from daemon.adapters.proxy.server import ProxyServer
 from daemon.adapters.proxy.upstream_aiohttp import AiohttpUpstream
 from daemon.app import shelf
+from daemon.app.serving import listen
 from daemon.domain.event import Event, EventIds
 from daemon.domain.soft_routing import RoutingTable, SoftRoute
 from daemon.logic.wire import WireProtocol
@@ -111,7 +112,7 @@ async def running_proxy(
         rerouter=Rerouter(routes, clock),
         note_reachable=reachability.note,
     )
-    listener = listen("127.0.0.1", 0, shared=False)
+    listener = listen("127.0.0.1", 0, setting="port")
     own = own_endpoints(
         version="1.2.3", reachability=reachability, control_alive=lambda: True, spool=sink, providers=providers
     )

@@ -14,7 +14,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from daemon.adapters.fake.record import Record
-from daemon.domain.errors import CannotStart
 
 
 class Break(Enum):
@@ -104,20 +103,6 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 is any free one. Raises `CannotStart`."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio sets TCP_NODELAY only by this
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(1024)
-    except OSError as error:
-        listener.close()
-        raise CannotStart(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port") from None
-    return listener
 
 
 @asynccontextmanager

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,10 +9,8 @@ from typing import Any
 import uvicorn
 
 from daemon.adapters.proxy.protocol import ProxyProtocol
-from daemon.domain.errors import CannotStart
 
 KEEP_ALIVE_SECONDS = 75
-BACKLOG = 1024
 LAST_WORDS_SECONDS = 0.2
 """From the cut of a request to the end of its connection, whether or not the client reads."""
 
@@ -36,7 +33,6 @@ class ProxyServer(uvicorn.Server):
                 server_header=False,
                 date_header=False,
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
-                backlog=BACKLOG,
             )
         )
         self._stopping = asyncio.Event()
@@ -66,24 +62,3 @@ class ProxyServer(uvicorn.Server):
     def _disconnect(self) -> None:
         for connection in list(self.server_state.connections):
             connection.transport.abort()
-
-
-def listen(host: str, port: int, *, shared: bool) -> socket.socket:
-    """A listening socket, `shared` by several workers. Raises `CannotStart`."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)  # the loop sets TCP_NODELAY only where the protocol is said
-    except OSError as error:
-        raise CannotStart(f"cannot listen on {host}:{port}: {error.strerror}; see RUNBOOKD_PROXY_HOST") from None
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shared:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        listener.bind(address)
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise CannotStart(
-            f"cannot listen on {host}:{port}: {error.strerror}; choose another RUNBOOKD_PROXY_PORT"
-        ) from None
-    return listener

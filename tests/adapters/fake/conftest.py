@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from daemon.adapters.fake.app import FakeUpstream
-from daemon.adapters.fake.playback import listen, serving
+from daemon.adapters.fake.playback import serving
+from daemon.app.serving import listen
 from tests.fakes.clock import FakeClock
 
 Start = Callable[..., Awaitable[httpx.AsyncClient]]
@@ -26,7 +27,7 @@ async def start(clock: FakeClock) -> AsyncIterator[Start]:
 
         async def run(**options: Any) -> httpx.AsyncClient:
             upstream = FakeUpstream(clock=clock, **options)
-            address = await stack.enter_async_context(serving(upstream, listen("127.0.0.1", 0)))
+            address = await stack.enter_async_context(serving(upstream, listen("127.0.0.1", 0, setting="port")))
             return await stack.enter_async_context(httpx.AsyncClient(base_url=address, trust_env=False))
 
         yield run

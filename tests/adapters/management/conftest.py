@@ -8,7 +8,8 @@ import pytest
 from starlette.types import ASGIApp
 
 from daemon.adapters.fake.app import FakeUpstream
-from daemon.adapters.fake.playback import listen, serving
+from daemon.adapters.fake.playback import serving
+from daemon.app.serving import listen
 from tests.fakes.clock import FakeClock
 
 Start = Callable[..., Awaitable[str]]
@@ -28,6 +29,6 @@ async def start(clock: FakeClock) -> AsyncIterator[Start]:
         async def run(app: ASGIApp | None = None, **options: Any) -> str:
             facts: dict[str, Any] = {"management_key": KEY, "api_keys": [CLIENT_KEY]}
             served = app or FakeUpstream(clock=clock, **facts | options)
-            return await stack.enter_async_context(serving(served, listen("127.0.0.1", 0)))
+            return await stack.enter_async_context(serving(served, listen("127.0.0.1", 0, setting="port")))
 
         yield run

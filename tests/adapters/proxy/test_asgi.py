@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 
 import daemon.adapters.proxy.protocol as protocol
-from daemon.adapters.proxy.server import listen
 from daemon.app.rig import free_ports
-from daemon.domain.errors import CannotStart
 from daemon.domain.event import Fault, Outcome
 from tests.adapters.proxy.test_forward import EVENT_STREAM, chunked, decoded, post
 from tests.fakes.proxy import running_proxy
@@ -249,18 +247,3 @@ async def _refuses(port: int) -> bool:
         return True
     writer.close()
     return False
-
-
-def test_a_port_that_is_taken_is_told_in_one_line() -> None:
-    (port,) = free_ports(1)
-    with (
-        listen("127.0.0.1", port, shared=False),
-        pytest.raises(CannotStart, match=r"^cannot listen on .* already in use; choose another RUNBOOKD_PROXY_PORT$"),
-    ):
-        listen("127.0.0.1", port, shared=False)
-
-
-def test_several_workers_share_a_port() -> None:
-    (port,) = free_ports(1)
-    with listen("127.0.0.1", port, shared=True), listen("127.0.0.1", port, shared=True):
-        pass
