@@ -40,10 +40,8 @@ def serve(settings: Settings) -> int:
     """Runs until SIGTERM or SIGINT; SIGHUP reloads the rules. Raises `CannotStart`."""
     logs.configure(settings.log_level, settings.log_format)
     places = Places(settings.state_dir, settings.runtime_dir)
-    with (
-        only_instance(places),
-        listen(settings.control_host, settings.control_port, setting="RUNBOOKD_CONTROL_PORT") as door,
-    ):
+    host, port = settings.control_host, settings.control_port
+    with only_instance(places), listen(host, port, setting="RUNBOOKD_CONTROL_PORT") as door:
         asyncio.run(_serve(settings, places, door))
     return 0
 

@@ -13,8 +13,9 @@ BACKLOG = 2048
 
 
 def listen(host: str, port: int, *, setting: str, shared: bool = False) -> socket.socket:
-    """A listening socket; port 0 is any free one. Raises `CannotStart`, which names the port's `setting`. `shared`: with
-    others of our own (SO_REUSEPORT)."""
+    """A listening socket; port 0 is any free one. Raises `CannotStart`, which names the port's `setting`.
+
+    `shared`: with others of our own (SO_REUSEPORT)."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)  # the loop sets TCP_NODELAY only where the protocol is said
