@@ -86,8 +86,8 @@ def compose(
 
 
 def say_mitigation(mitigation: Mitigation) -> str:
-    """`fallback: applied (model_alias:gpt-5.3-codex-spark, auto)`."""
-    facts = [clean(mitigation.target), mitigation.mode]
+    """`fallback: applied (model_alias:gpt-5.3-codex-spark → gpt-5.3-codex, auto)`."""
+    facts = [_change(mitigation), mitigation.mode]
     if mitigation.effect is not Effect.EXPECTED:
         facts.append(_EFFECTS[mitigation.effect])
     outcome = f", {clean(mitigation.outcome, LONGEST_LINE)}" if mitigation.outcome else ""
@@ -101,6 +101,16 @@ _EFFECTS = {
 }
 
 
+def _change(mitigation: Mitigation) -> str:
+    """The target, and what it is set to unless it was set back."""
+    if mitigation.value_wanted is None or mitigation.state in (MitigationState.RESTORING, MitigationState.RESTORED):
+        return clean(mitigation.target)
+    wanted = mitigation.value_wanted
+    return clean(
+        f"{mitigation.target} → {str(wanted).lower() if isinstance(wanted, bool) else wanted}", 2 * LONGEST_VALUE
+    )
+
+
 def _done(mitigation: Mitigation) -> str:
     done = DONE[mitigation.state]
     if mitigation.state is MitigationState.PLANNED:
@@ -109,13 +119,18 @@ def _done(mitigation: Mitigation) -> str:
 
 
 def _name(alert: Alert) -> str:
-    return " ".join((alert.alert, *(clean(value) for _, value in alert.labels)))
+    return " ".join((alert.alert, *(_label(name, value) for name, value in alert.labels)))
+
+
+def _label(name: str, value: str) -> str:
+    """The value alone, where it says what it is."""
+    return f"{name}={value}" if value in ("", "true", "false") else clean(value)
 
 
 def _firing(alert: Alert) -> str:
     lines = [
         clean(alert.summary, LONGEST_LINE) or alert.alert,
-        f"{alert.severity} since {_instant(alert.fired_at or alert.since)}",
+        f"{alert.severity} since {_instant(alert.fired_at or alert.since)}{_window(alert)}",
         " ".join(f"{name}={clean(value)}" for name, value in alert.labels),
         _figures(alert),
         "Events are missing: nothing new is acted on." if alert.degraded else "",
@@ -132,14 +147,18 @@ def _closed(alert: Alert) -> str:
 
 
 def _figures(alert: Alert) -> str:
+    """What the rule's own words left out."""
     if alert.value is None:
         return ""
     parts = [
         f"{_figure(alert.value)} ({alert.bad} of {alert.samples})" if alert.samples else _figure(alert.value),
         f"at least {_figure(alert.lower_bound)}" if alert.lower_bound is not None else "",
-        f"in {say_duration(alert.window_seconds)}" if alert.window_seconds else "",
     ]
-    return ", ".join(filter(None, parts))
+    return ", ".join(part for part in parts if part and part.partition(" (")[0] not in alert.summary)
+
+
+def _window(alert: Alert) -> str:
+    return f", over {say_duration(alert.window_seconds)}" if alert.window_seconds else ""
 
 
 def _figure(value: float) -> str:

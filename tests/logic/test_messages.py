@@ -29,17 +29,16 @@ def test_a_whole_message() -> None:
     summary = "codex: 153 of 1240 turns were rate limited (12.3%, at least 10.6%)"
     alert = an_alert(summary=summary, runbook="docs/runbook.md#repeated-429")
     toggle = a_mitigation(target="upstream:quota-exceeded.switch-project", effect=Effect.NO_EFFECT_KNOWN)
-    message = told(alert, done=[a_mitigation("a", state=MitigationState.APPLIED), toggle])
+    message = told(alert, done=[a_mitigation("a", state=MitigationState.APPLIED, value_wanted="gpt-5.3-codex"), toggle])
     assert message.title == "[critical] ProviderRateLimited codex"
     assert message.kind == "failure"
     assert message.body == (
         "codex: 153 of 1240 turns were rate limited (12.3%, at least 10.6%)\n"
-        "critical since 2026-11-24 09:55:50 UTC\n"
+        "critical since 2026-11-24 09:55:50 UTC, over 10m\n"
         "provider_key=codex\n"
-        "12.3% (153 of 1240), at least 10.6%, in 10m\n"
         "Runbook: docs/runbook.md#repeated-429\n"
         "\n"
-        "fallback: applied (model_alias:spark, auto)\n"
+        "fallback: applied (model_alias:spark → gpt-5.3-codex, auto)\n"
         "fallback: planned (upstream:quota-exceeded.switch-project, auto, no effect known)\n"
         "\n"
         "http://nas:8319/"
@@ -64,7 +63,9 @@ def test_an_alert_that_knows_nothing_is_told_by_its_name() -> None:
     ("changes", "line"),
     [
         ({"lower_bound": None, "window_seconds": None}, "12.3% (153 of 1240)"),
-        ({"value": 7.0, "samples": 0, "lower_bound": None}, "7, in 10m"),
+        ({"value": 7.0, "samples": 0, "lower_bound": None}, "7"),
+        ({}, "12.3% (153 of 1240), at least 10.6%"),
+        ({"summary": "12.3% were bad, at least 10.6%"}, "provider_key=codex"),
         ({"degraded": True}, "Events are missing: nothing new is acted on."),
     ],
 )
