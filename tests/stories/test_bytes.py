@@ -216,14 +216,6 @@ async def test_what_is_not_forwarded_is_answered_at_once(house: House) -> None:
 # ---- the life of the process -----------------------------------------------------------------------------------------
 
 
-async def test_a_port_that_is_taken_ends_a_second_one_with_3(house: House) -> None:
-    second = await asyncio.to_thread(_run_proxy, house)
-    assert second.returncode == 3
-    assert second.stderr.count("\n") == 1
-    assert "cannot listen on" in second.stderr
-    assert "RUNBOOKD_PROXY_PORT" in second.stderr
-
-
 async def test_a_second_worker_of_the_same_number_ends_with_3() -> None:
     async with open_house(PROXY_WORKERS="2") as house:
         await house.start("fake", "proxy")
