@@ -5,7 +5,7 @@ import logging
 import signal
 import sys
 from asyncio.subprocess import Process
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from daemon.adapters import logs, systemd
@@ -40,14 +40,14 @@ def serve(settings: Settings, config: Path | None) -> int:
 class Child:
     """One process of ours. It is started again whenever it ends, later each time."""
 
-    def __init__(self, name: str, command: Sequence[str], *, clock: SystemClock) -> None:
+    def __init__(self, name: str, command: Sequence[str], clock: SystemClock, ended: Callable[[int], None]) -> None:
+        """`ended` is told each exit code but that of the last stop."""
         self.name = name
         self._command = command
         self._clock = clock
+        self._ended = ended
         self._process: Process | None = None
         self._stopped = asyncio.Event()
-        self.first_exit: int | None = None
-        """The exit code, if it ended without ever having been steady."""
 
     async def run(self) -> None:
         """Until `stop`."""
@@ -60,7 +60,7 @@ class Child:
                 return
             failures = 0 if self._clock.monotonic() - began > STEADY_SECONDS else failures + 1
             pause = BACK_OFF_SECONDS[min(max(failures - 1, 0), len(BACK_OFF_SECONDS) - 1)]
-            self.first_exit = code if failures else None
+            self._ended(code)
             log.error("%s ended with %d; it is started again in %g s", self.name, code, pause)
             await asyncio.sleep(pause)
 
@@ -88,15 +88,15 @@ class Supervisor:
 
     def __init__(self, settings: Settings, config: Path | None) -> None:
         self._settings = settings
-        clock = SystemClock()
+        self._clock = clock = SystemClock()
+        self._stop = asyncio.Event()
+        self._is_ready = self._cannot_start = False
         head = [sys.executable, "-P", "-m", "daemon", *(["--config", str(config)] if config else [])]
         self._proxies = [
-            Child(f"proxy {worker}", [*head, "proxy", "--worker", str(worker)], clock=clock)
+            Child(f"proxy {worker}", [*head, "proxy", "--worker", str(worker)], clock, self._proxy_ended)
             for worker in range(settings.proxy_workers)
         ]
-        self._control = Child("control", [*head, "control"], clock=clock)
-        self._stop = asyncio.Event()
-        self._clock = clock
+        self._control = Child("control", [*head, "control"], clock, lambda code: None)
 
     async def run(self) -> int:
         """The exit code. Raises `CannotStart` when a proxy cannot."""
@@ -110,22 +110,19 @@ class Supervisor:
         tasks.start("ready", self._tell_ready)
         tasks.start("watchdog", self._keep_watchdog_calm)
         try:
-            await self._watch()
+            await self._stop.wait()
         finally:
             await self._stop_children()
             await tasks.stop()
+        if self._cannot_start:
+            raise CannotStart("the proxy cannot start: its own line above says why")
         return 0
 
-    async def _watch(self) -> None:
-        """Until a stop is asked for. What keeps a proxy from starting at all is told at once, not tried for ever."""
-        while not self._stop.is_set():
-            if any(proxy.first_exit == CANNOT_START for proxy in self._proxies):
-                raise CannotStart("the proxy cannot start: its own line above says why")
-            try:
-                async with asyncio.timeout(POLL_SECONDS * 4):
-                    await self._stop.wait()
-            except TimeoutError:
-                continue
+    def _proxy_ended(self, code: int) -> None:
+        """What keeps a proxy from starting at all is told at once, not tried for ever."""
+        if code == CANNOT_START and not self._is_ready:
+            self._cannot_start = True
+            self._stop.set()
 
     async def _stop_children(self) -> None:
         """First the proxies, each with time to drain: the control plane takes their last events in."""
@@ -140,6 +137,7 @@ class Supervisor:
         settings = self._settings
         while not await _answers(settings.proxy_host, settings.proxy_port):  # noqa: ASYNC110 another process
             await asyncio.sleep(POLL_SECONDS)
+        self._is_ready = True
         systemd.ready(self._status())
 
     async def _keep_watchdog_calm(self) -> None:

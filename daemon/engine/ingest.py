@@ -85,6 +85,7 @@ class Ingest:
                 if self.failure is None:
                     log.error("events wait in the spool: %s", failure)
                 self.failure = str(failure)
+                self.depth = await self._in_thread(self._spool.depth, self._stored or {})
                 await asyncio.sleep(back_off)
                 back_off = min(back_off * 2, LONGEST_BACK_OFF_SECONDS)
                 continue
@@ -100,7 +101,7 @@ class Ingest:
         ):
             self._take(batches)
         self.attached.set()
-        if self._clock.monotonic() - self._stored_at >= STORE_SECONDS:
+        if self._clock.monotonic() - self._stored_at >= STORE_SECONDS and self._read != self._stored:
             await self.store()
 
     async def store(self) -> None:

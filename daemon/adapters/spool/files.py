@@ -3,6 +3,7 @@
 import fcntl
 import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 PAGE_BYTES = 4096
@@ -22,6 +23,16 @@ def file_of(directory: Path, worker: int) -> Path:
 def files_in(directory: Path) -> list[Path]:
     """Those of all workers, also of those that no longer run."""
     return sorted(directory.glob("worker-*.db"))
+
+
+def mark_of(path: Path) -> tuple[tuple[int, int], ...]:
+    """Changes with every commit: when the file and its log were last written, and how long they are."""
+    marks = []
+    for suffix in ("", "-wal"):
+        with suppress(FileNotFoundError):
+            status = Path(f"{path}{suffix}").stat()
+            marks.append((status.st_mtime_ns, status.st_size))
+    return tuple(marks)
 
 
 def lock(directory: Path, worker: int) -> int | None:

@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
@@ -27,6 +27,9 @@ class SpoolReader:
         self._acknowledged = acknowledged
         self._published: dict[str, int] | None = None
         self._complaints: dict[Path, str] = {}
+        self._empty: dict[Path, tuple[object, int]] = {}
+        """What each file looked like when it had nothing more to read. One that was so twice is not opened until it
+        changes; once is not enough, for times of files are coarse."""
 
     def read(self, after: Mapping[str, Watermark], limit: int) -> Sequence[SpoolBatch]:
         """Batches after the watermarks, oldest first, at most `limit` of each file.
@@ -41,7 +44,17 @@ class SpoolReader:
                 (spool_id, after.get(spool_id, _START).batch_id, limit),
             ).fetchall()
 
-        return [_batch(*row) for found in self._each(rows) for row in found]
+        batches: list[SpoolBatch] = []
+        place = frozenset((spool_id, mark.batch_id) for spool_id, mark in after.items())
+        for path in files.files_in(self._directory):
+            mark = (place, files.mark_of(path))
+            if self._empty.get(path) == (mark, 2):
+                continue
+            found = self._ask(path, rows)
+            batches += [_batch(*row) for row in found or ()]
+            if found == []:
+                self._empty[path] = (mark, 2 if self._empty.get(path) == (mark, 1) else 1)
+        return batches
 
     def acknowledge(self, applied: Mapping[str, Watermark]) -> None:
         """Replaces `spool.ack` atomically, if it would say something new. Raises OSError."""
@@ -63,18 +76,19 @@ class SpoolReader:
             row = connection.execute("SELECT ifnull(sum(n), 0) FROM batches WHERE id > ?", (after,)).fetchone()
             return int(row[0])
 
-        return sum(self._each(waiting))
+        return sum(self._ask(path, waiting) or 0 for path in files.files_in(self._directory))
 
-    def _each(self, ask: Callable[[sqlite3.Connection, str], T]) -> Iterator[T]:
-        for path in files.files_in(self._directory):
-            try:
-                with closing(files.open_for_reading(path)) as connection:
-                    if spool_id := _spool_id(connection):
-                        yield ask(connection, spool_id)
-            except sqlite3.Error as error:
-                self._complain(path, str(error))
-            else:
-                self._complaints.pop(path, None)
+    def _ask(self, path: Path, question: Callable[[sqlite3.Connection, str], T]) -> T | None:
+        """None when the file has no answer yet, or cannot be read."""
+        try:
+            with closing(files.open_for_reading(path)) as connection:
+                spool_id = _spool_id(connection)
+                answer = question(connection, spool_id) if spool_id else None
+        except sqlite3.Error as error:
+            self._complain(path, str(error))
+            return None
+        self._complaints.pop(path, None)
+        return answer
 
     def _complain(self, path: Path, text: str) -> None:
         """Once, until the file can be read again or fails for another reason."""

@@ -329,3 +329,27 @@ def test_a_reader_of_another_version_takes_what_it_knows() -> None:
 def test_what_is_no_batch_is_refused(body: bytes) -> None:
     with pytest.raises(ValueError, match="not a batch"):
         codec.decode(body)
+
+
+def test_a_file_that_has_nothing_more_is_not_opened_until_it_changes(
+    house: SpoolHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Path] = []
+    really_open = files.open_for_reading
+
+    def watched(path: Path) -> sqlite3.Connection:
+        opened.append(path)
+        return really_open(path)
+
+    monkeypatch.setattr(files, "open_for_reading", watched)
+    with house.writer() as writer:
+        writer.offer(event())
+        batches = until(house.batches)
+        after = watermarks(batches)
+        opened.clear()
+        for _ in range(50):
+            assert house.batches(after) == []
+        assert len(opened) == 2
+        writer.offer(event())
+        assert len(until(lambda: house.batches(after))) == 1
+    assert len(house.batches()) == 2  # whoever begins again finds everything
