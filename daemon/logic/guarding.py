@@ -1,7 +1,8 @@
 """The guard of the proxy port: which paths never reach the upstream, and which requests are too ambiguous to forward.
 
 A path is judged as every possible reader could understand it, for the upstream decodes before it routes: decoded until
-nothing changes, `\\` as `/`, `;params` cut, lower-cased, and both with dot segments resolved and with them dropped.
+nothing changes, `\\` as `/`, `;params` cut, lower-cased, dot segments dropped. Readers differ in what `..` takes away:
+where there is one, no segment may be the name of such a place.
 """
 
 import re
@@ -24,9 +25,14 @@ def is_denied(path: bytes) -> bool:
     if decoded is None:
         return True
     segments = [segment for part in decoded.split(b"/") if (segment := part.partition(b";")[0])]
-    if _leads_inside([segment for segment in segments if segment not in (b".", b"..")]):
-        return True
-    return b".." in segments and _leads_inside(_resolve(segments))
+    names = [segment for segment in segments if segment not in (b".", b"..")]
+    if b".." in segments:
+        return any(map(_is_local, names)) or b"callback" in names
+    return any(map(_is_local, names[:1])) or (names[-1:] == [b"callback"] and path != b"/callback")
+
+
+def _is_local(name: bytes) -> bool:
+    return name in _DENIED or name.startswith(_DENIED_BEGINNINGS)
 
 
 def _decode(path: bytes) -> bytes | None:
@@ -37,24 +43,6 @@ def _decode(path: bytes) -> bytes | None:
             return decoded.replace(b"\\", b"/").translate(None, _INVISIBLE).lower()
         path = decoded
     return None
-
-
-def _resolve(segments: Sequence[bytes]) -> list[bytes]:
-    resolved: list[bytes] = []
-    for segment in segments:
-        if segment == b"..":
-            del resolved[-1:]
-        elif segment != b".":
-            resolved.append(segment)
-    return resolved
-
-
-def _leads_inside(segments: Sequence[bytes]) -> bool:
-    if not segments:
-        return False
-    first = segments[0]
-    is_callback = len(segments) > 1 and segments[-1] == b"callback"
-    return first in _DENIED or first.startswith(_DENIED_BEGINNINGS) or is_callback
 
 
 def framing_fault(version: str, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> str | None:

@@ -14,6 +14,9 @@ INSIDE = (
     b"/v1internal:x",
     b"/debug/pprof",
     b"/a/callback",
+    b"/a/..;/v0/x",
+    b"/v1/x/../v0/config",
+    b"/v1/a/b/..%5c..%255cv0/x",
 )
 
 OUTSIDE = (
