@@ -1,6 +1,6 @@
 """The landing: what the wings promise each other. A port stands here only where two implementations or a fake exist."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -30,41 +30,6 @@ class EventSink(Protocol):
     """Takes events from the hot path; never blocks, never raises; drops the oldest and counts when full."""
 
     def offer(self, event: Event) -> None: ...
-
-
-RawHeaders = Sequence[tuple[bytes, bytes]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpstreamRequest:
-    """One request to send as it stands: `target` is the raw request target, headers are sent as given, none added."""
-
-    method: str
-    target: bytes
-    headers: RawHeaders
-    body: bytes | AsyncIterator[bytes] | None = None
-
-
-class UpstreamResponse(Protocol):
-    """Status and headers are there; the body comes as the upstream sent it, undecoded, chunk by chunk."""
-
-    status: int
-    headers: RawHeaders
-
-    def chunks(self) -> AsyncIterator[bytes]:
-        """Raises `UpstreamFault` when the upstream breaks off before the end."""
-
-    def abort(self) -> None:
-        """Closes the upstream connection at once; does nothing after the end."""
-
-
-class Upstream(Protocol):
-    """The upstream client of the hot path. Cancelling `send` or the body closes the connection."""
-
-    async def send(self, request: UpstreamRequest) -> UpstreamResponse:
-        """Returns when the response's headers are there, however long that takes; raises `UpstreamFault`."""
-
-    async def close(self) -> None: ...
 
 
 class RoutingReader(Protocol):

@@ -18,20 +18,20 @@ import daemon
 from daemon.adapters import logs
 from daemon.adapters.clock import SystemClock
 from daemon.adapters.config.settings import Settings
-from daemon.adapters.proxy.asgi import ProxyApp
 from daemon.adapters.proxy.forward import Forwarder
+from daemon.adapters.proxy.gate import Gate
 from daemon.adapters.proxy.health import Reachability, own_endpoints
 from daemon.adapters.proxy.observer import Keys, Observer
 from daemon.adapters.proxy.rerouting import Rerouter
 from daemon.adapters.proxy.routes import RoutesFile
 from daemon.adapters.proxy.server import ProxyServer
-from daemon.adapters.proxy.upstream_aiohttp import AiohttpUpstream
+from daemon.adapters.proxy.upstream import UpstreamPool
 from daemon.adapters.spool import files
 from daemon.adapters.spool.writer import SpoolWriter
 from daemon.adapters.wake import WakeListener, Waker
 from daemon.app.places import Places
 from daemon.app.secrets import secret_file
-from daemon.app.serving import listen
+from daemon.app.serving import PORT_SETTING, adopt, listen
 from daemon.app.shelf import wires
 from daemon.domain.errors import CannotStart
 from daemon.domain.event import Event, EventIds
@@ -45,11 +45,12 @@ COLLECT_AFTER = 50_000
 """New objects between two collections: little of what a request makes is cyclic."""
 
 
-def serve(settings: Settings, worker: int) -> int:
+def serve(settings: Settings, worker: int, listen_fd: int | None = None) -> int:
     """Runs until SIGTERM or SIGINT; a second one cuts what still drains. Raises `CannotStart`."""
     logs.configure(settings.log_level, settings.log_format)
-    shared = settings.proxy_workers > 1
-    with listen(settings.proxy_host, settings.proxy_port, setting="RUNBOOKD_PROXY_PORT", shared=shared) as listener:
+    host, port, shared = settings.proxy_host, settings.proxy_port, settings.proxy_workers > 1
+    door = adopt(listen_fd) if listen_fd is not None else listen(host, port, setting=PORT_SETTING, shared=shared)
+    with door as listener:
         uvloop.run(_serve(settings, worker, listener))
     return 0
 
@@ -59,7 +60,7 @@ async def _serve(settings: Settings, worker: int, listener: socket.socket) -> No
     async with AsyncExitStack() as stack:
         keys, spool = _spool(settings, places, worker, clock, stack)
         routes = RoutesFile(places.routes, clock)
-        upstream = AiohttpUpstream(settings.upstream_url)
+        upstream = UpstreamPool(settings.upstream_url)
         stack.push_async_callback(upstream.close)
         observer = Observer(
             wires=wires(),
@@ -72,7 +73,6 @@ async def _serve(settings: Settings, worker: int, listener: socket.socket) -> No
         reachability = _reachability(settings.upstream_url, clock)
         forwarder = Forwarder(
             upstream=upstream,
-            authority=upstream.authority,
             observer=observer,
             rerouter=Rerouter(routes, clock),
             note_reachable=reachability.note,
@@ -84,11 +84,11 @@ async def _serve(settings: Settings, worker: int, listener: socket.socket) -> No
             spool=spool,
             providers=places.providers,
         )
-        app = ProxyApp(
+        gate = Gate(
             forwarder=forwarder, observer=observer, own=own, allow_management=settings.proxy_allow_management
         )
         await _watch(routes, places.proxy_socket(worker), stack)
-        await _run(ProxyServer(app, drain_seconds=settings.proxy_drain, cut=forwarder.cut), listener, settings)
+        await _run(ProxyServer(gate, drain_seconds=settings.proxy_drain), listener, settings)
 
 
 async def _run(server: ProxyServer, listener: socket.socket, settings: Settings) -> None:

@@ -1,14 +1,14 @@
 """Reads what a client says of itself: which program it is, which turn this is, and whether it is a retry."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import msgspec
 
 from daemon.logic.json_peek import DECODE_ERRORS, text
 
-Headers = Sequence[tuple[bytes, bytes]]
-"""Raw pairs with lower-case names."""
+Headers = Mapping[bytes, bytes]
+"""The first value under each lower-case name."""
 
 MOST_ATTEMPT = 1000
 
@@ -57,9 +57,8 @@ def client_family(user_agent: bytes | None) -> str | None:
 
 def turn_id(headers: Headers) -> str | None:
     """The client's own name for the turn; the same when it sends the turn again."""
-    values = dict(reversed(headers))
-    named = (values[name].decode("latin-1") for name in _TURN_HEADERS if name in values)
-    return _codex_turn(values.get(_CODEX_TURN, b"")) or next((turn for name in named if (turn := text(name))), None)
+    named = (headers[name].decode("latin-1") for name in _TURN_HEADERS if name in headers)
+    return _codex_turn(headers.get(_CODEX_TURN, b"")) or next((turn for name in named if (turn := text(name))), None)
 
 
 def _codex_turn(metadata: bytes) -> str | None:
@@ -71,5 +70,5 @@ def _codex_turn(metadata: bytes) -> str | None:
 
 def marked_attempt(headers: Headers) -> int:
     """How often the client says that it has tried before: `x-stainless-retry-count`; 0 when it says nothing."""
-    said = next((value for name, value in headers if name == b"x-stainless-retry-count"), b"")
+    said = headers.get(b"x-stainless-retry-count", b"")
     return min(int(said), MOST_ATTEMPT) if re.fullmatch(rb"[0-9]{1,9}", said) else 0

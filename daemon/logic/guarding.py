@@ -1,48 +1,61 @@
 """The guard of the proxy port: which paths never reach the upstream, and which requests are too ambiguous to forward.
 
 A path is judged as every possible reader could understand it, for the upstream decodes before it routes: decoded until
-nothing changes, `\\` as `/`, `;params` cut, lower-cased, dot segments dropped. Readers differ in what `..` takes away:
-where there is one, no segment may be the name of such a place.
+nothing changes, in lower-case ASCII, split wherever anybody may split it. The first name decides; where readers take a
+path apart in different ways, as with `..`, `;` or `\\` in it, no name may be that of a local place. What nobody honest
+sends is denied unread: control characters, text that is not UTF-8, `%u0076`, encoding upon encoding.
 """
 
 import re
 from collections.abc import Sequence
-from urllib.parse import unquote_to_bytes
+from unicodedata import normalize
+from urllib.parse import unquote
 
 MOST_HEADERS = 128
 MOST_HEADER_BYTES = 65536
 
 _DECODINGS = 8
-_INVISIBLE = bytes(range(0x21)) + b"\x7f"
-_DENIED = frozenset({b"v0", b"keep-alive"})
-_DENIED_BEGINNINGS = (b"management", b"v1internal", b"debug")
+_DENIED = frozenset({"v0", "keep-alive"})
+_DENIED_BEGINNINGS = ("management", "v1internal", "debug")
+_UNREADABLE = re.compile(r"[\x00-\x1f\x7f]|%u[0-9a-f]{4}")
+_BETWEEN_NAMES = re.compile(r"[/\\;?# ]")
+_ODD = re.compile(r"[\\;?# ]|//|\.(?:[./]|$)")
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
 
 
 def is_denied(path: bytes) -> bool:
     """Whether a raw path (without its query) leads, in any encoding, where only a local caller may go."""
-    decoded = _decode(path)
-    if decoded is None:
+    plain = _decoded(path)
+    if plain is None or _UNREADABLE.search(plain):
         return True
-    segments = [segment for part in decoded.split(b"/") if (segment := part.partition(b";")[0])]
-    names = [segment for segment in segments if segment not in (b".", b"..")]
-    if b".." in segments:
-        return any(map(_is_local, names)) or b"callback" in names
-    return any(map(_is_local, names[:1])) or (names[-1:] == [b"callback"] and path != b"/callback")
+    names = [name for piece in _BETWEEN_NAMES.split(plain) if (name := piece.rstrip("."))]
+    places = names if _ODD.search(plain) else names[:1]
+    return any(map(_is_local, places)) or ("callback" in names and path != b"/callback")
 
 
-def _is_local(name: bytes) -> bool:
+def _is_local(name: str) -> bool:
     return name in _DENIED or name.startswith(_DENIED_BEGINNINGS)
 
 
-def _decode(path: bytes) -> bytes | None:
-    """None when it is still encoded after more rounds than anybody needs."""
-    for _ in range(_DECODINGS):
-        decoded = unquote_to_bytes(path)
-        if decoded == path:
-            return decoded.replace(b"\\", b"/").translate(None, _INVISIBLE).lower()
-        path = decoded
+def _decoded(path: bytes) -> str | None:
+    """None when it is no text, or still encoded after more rounds than anybody needs."""
+    try:
+        text = path.decode()
+        for _ in range(_DECODINGS):
+            decoded = _folded(unquote(text, errors="strict"))
+            if decoded == text:
+                return decoded
+            text = decoded
+    except UnicodeDecodeError:
+        pass
     return None
+
+
+def _folded(text: str) -> str:
+    """In lower-case ASCII: `\uff36` is a v, what looks like nothing in ASCII is nothing."""
+    if not text.isascii():
+        text = "".join(normalize("NFKD", char) for char in text.upper()).encode("ascii", "ignore").decode()
+    return text.lower()
 
 
 def framing_fault(version: str, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> str | None:

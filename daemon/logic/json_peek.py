@@ -65,14 +65,14 @@ def mended(data: bytes) -> bytes:
 
 
 def decode(decoder: msgspec.json.Decoder[_T], data: bytes) -> _T:
-    """Decoded; half a surrogate pair, as of a split emoji, is not worth failing for, as no text is kept."""
+    """Decoded; half a character, as of a split emoji, is not worth failing for, as no text is kept."""
     try:
         return decoder.decode(data)
     except ValueError:
-        paired = _SURROGATE.sub(rb"\\ufffd", data)
-        if paired == data:
+        whole = _SURROGATE.sub(rb"\\ufffd", data.decode(errors="replace").encode())
+        if whole == data:
             raise
-    return decoder.decode(paired)
+    return decoder.decode(whole)
 
 
 def decode_members(decoder: msgspec.json.Decoder[_T], data: bytes) -> _T | None:

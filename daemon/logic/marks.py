@@ -2,12 +2,10 @@
 
 import re
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from urllib.parse import unquote_to_bytes
-
-Headers = Sequence[tuple[bytes, bytes]]
 
 REMEMBERED_SECONDS = 60.0
 MOST_REMEMBERED = 4096
@@ -16,9 +14,8 @@ _TRACE = re.compile(r"\d{14}-(.+)-[0-9A-Fa-f]{8}")
 _KNOWN_PATHS = frozenset({"/v1/models", "/v1beta/models"})
 
 
-def client_key(headers: Headers, query: bytes) -> bytes | None:
-    """The key by which a client makes itself known, wherever it put it. Names are lower-case; for hashing only."""
-    sent = dict(reversed(headers))
+def client_key(sent: Mapping[bytes, bytes], query: bytes) -> bytes | None:
+    """The key by which a client makes itself known, wherever it put it; for hashing only. Headers are by name."""
     authorization = sent.get(b"authorization", b"")
     if authorization[:7].lower() == b"bearer ":
         authorization = authorization[7:]

@@ -1,4 +1,4 @@
-"""The datagrams that the service manager gets."""
+"""The datagrams that the service manager gets, and the sockets that it gives."""
 
 import os
 import socket
@@ -62,3 +62,31 @@ def test_the_watchdog_is_told_twice_as_often_as_it_asks(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert systemd.watchdog_seconds() == seconds
+
+
+OURS, NOBODYS = str(os.getpid()), "1"
+
+
+@pytest.mark.parametrize(
+    ("environment", "fds"),
+    [
+        ({}, []),
+        ({"LISTEN_PID": OURS, "LISTEN_FDS": "1", "LISTEN_FDNAMES": "proxy"}, [3]),
+        ({"LISTEN_PID": OURS, "LISTEN_FDS": "2", "LISTEN_PIDFDID": "7"}, [3, 4]),
+        ({"LISTEN_PID": OURS, "LISTEN_FDS": "0"}, []),
+        ({"LISTEN_PID": OURS, "LISTEN_FDS": "-1"}, []),
+        ({"LISTEN_PID": OURS}, []),
+        ({"LISTEN_PID": NOBODYS, "LISTEN_FDS": "1"}, []),
+        ({"LISTEN_FDS": "1"}, []),
+    ],
+)
+def test_sockets_are_taken_once_by_the_process_they_are_for(
+    environment: dict[str, str], fds: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in systemd.HANDING_OVER:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert list(systemd.take_listening_fds()) == fds
+    assert not [name for name in os.environ if name.startswith("LISTEN_")]
+    assert list(systemd.take_listening_fds()) == []

@@ -9,25 +9,25 @@ from pathlib import Path
 
 import pytest
 
-from daemon.adapters.proxy.upstream_aiohttp import AiohttpUpstream
+from daemon.adapters.proxy.upstream import UpstreamPool
 from daemon.app.rig import free_ports
 from daemon.domain.errors import UpstreamFault
 from daemon.domain.event import Fault
-from daemon.ports import Upstream, UpstreamRequest
+from tests.fakes.asking import Question, send
 from tests.fakes.raw_server import Peer, RawServer, Script, always, raw_server, response
 
 MOST_SECONDS_TO_CANCEL = 0.05
 
-Connect = Callable[[str], Upstream]
+Connect = Callable[[str], UpstreamPool]
 
 
-@pytest.fixture(params=[AiohttpUpstream])
-async def connect(request: pytest.FixtureRequest) -> AsyncIterator[Connect]:
+@pytest.fixture
+async def connect() -> AsyncIterator[Connect]:
     """Makes clients, and closes them."""
-    made: list[Upstream] = []
+    made: list[UpstreamPool] = []
 
-    def make(url: str) -> Upstream:
-        made.append(request.param(url))
+    def make(url: str) -> UpstreamPool:
+        made.append(UpstreamPool(url))
         return made[-1]
 
     yield make
@@ -36,7 +36,7 @@ async def connect(request: pytest.FixtureRequest) -> AsyncIterator[Connect]:
 
 
 @asynccontextmanager
-async def talking(connect: Connect, script: Script) -> AsyncIterator[tuple[Upstream, RawServer]]:
+async def talking(connect: Connect, script: Script) -> AsyncIterator[tuple[UpstreamPool, RawServer]]:
     async with raw_server(script) as server:
         yield connect(server.url), server
 
@@ -47,15 +47,13 @@ def ask(
     method: str = "POST",
     target: bytes = b"/v1/messages",
     headers: tuple[tuple[bytes, bytes], ...] = (),
-) -> UpstreamRequest:
+) -> Question:
     length = ((b"content-length", b"%d" % len(body)),) if isinstance(body, bytes) else ()
-    return UpstreamRequest(
-        method=method, target=target, headers=((b"host", b"up.example:1"), *headers, *length), body=body
-    )
+    return Question(method=method, target=target, headers=((b"host", b"up.example:1"), *headers, *length), body=body)
 
 
-async def fetch(upstream: Upstream, request: UpstreamRequest) -> tuple[int, bytes]:
-    answer = await upstream.send(request)
+async def fetch(upstream: UpstreamPool, request: Question) -> tuple[int, bytes]:
+    answer = await send(upstream, request)
     return answer.status, b"".join([chunk async for chunk in answer.chunks()])
 
 
@@ -106,7 +104,7 @@ async def test_a_get_has_only_what_was_given(connect: Connect) -> None:
 async def test_the_answers_headers_come_in_order_with_their_case(connect: Connect) -> None:
     lines = (b"X-B: 2", b"x-a: 1", b"Set-Cookie: one", b"Set-Cookie: two", b"Server: ours", b"X-Odd: k\xe4se")
     async with talking(connect, always(response(b"", *lines))) as (upstream, _):
-        answer = await upstream.send(ask())
+        answer = await send(upstream, ask())
         assert [b": ".join(pair) for pair in answer.headers] == [b"Content-Length: 0", *lines]
         answer.abort()
 
@@ -132,7 +130,7 @@ async def test_pieces_come_as_they_are_sent(connect: Connect) -> None:
 
     async with talking(connect, script) as (upstream, _):
         got = []
-        async for chunk in (await upstream.send(ask())).chunks():
+        async for chunk in (await send(upstream, ask())).chunks():
             got.append(chunk)
             step.set()
         assert got == [b"da", b"ta: \xe2", b"\x80\xa8\n\r"]
@@ -289,7 +287,7 @@ async def test_a_cut_is_told_and_what_came_before_arrives(connect: Connect, sent
             peer.reset()
 
     async with talking(connect, script) as (upstream, _):
-        chunks = (await upstream.send(ask(b"x"))).chunks()
+        chunks = (await send(upstream, ask(b"x"))).chunks()
         assert await anext(chunks) == b"half"
         received.set()
         with pytest.raises(UpstreamFault) as raised:
@@ -322,20 +320,20 @@ async def test_no_answer_is_a_fault_of_protocol(connect: Connect, sent: bytes) -
 
     async with talking(connect, script) as (upstream, _):
         with pytest.raises(UpstreamFault) as raised:
-            await upstream.send(ask(b"x"))
+            await send(upstream, ask(b"x"))
         assert raised.value.fault is Fault.UPSTREAM_PROTOCOL
 
 
 async def test_nobody_listens(connect: Connect) -> None:
     (port,) = free_ports(1)
     with pytest.raises(UpstreamFault) as raised:
-        await connect(f"http://127.0.0.1:{port}").send(ask(b"x"))
+        await send(connect(f"http://127.0.0.1:{port}"), ask(b"x"))
     assert raised.value.fault is Fault.UPSTREAM_CONNECT
 
 
 async def test_a_name_that_does_not_resolve(connect: Connect) -> None:
     with pytest.raises(UpstreamFault) as raised:
-        await connect("http://no-such-host.invalid:1").send(ask(b"x"))
+        await send(connect("http://no-such-host.invalid:1"), ask(b"x"))
     assert raised.value.fault is Fault.UPSTREAM_CONNECT
 
 
@@ -345,7 +343,7 @@ async def test_a_certificate_that_is_not_trusted(connect: Connect, tmp_path: Pat
     port = server.sockets[0].getsockname()[1]
     async with server:
         with pytest.raises(UpstreamFault) as raised:
-            await connect(f"https://127.0.0.1:{port}").send(ask(b"x"))
+            await send(connect(f"https://127.0.0.1:{port}"), ask(b"x"))
     assert raised.value.fault is Fault.UPSTREAM_TLS
 
 
@@ -356,7 +354,7 @@ async def test_plain_text_where_tls_was_expected(connect: Connect) -> None:
 
     async with raw_server(script) as server:
         with pytest.raises(UpstreamFault) as raised:
-            await connect(f"https://127.0.0.1:{server.port}").send(ask(b"x"))
+            await send(connect(f"https://127.0.0.1:{server.port}"), ask(b"x"))
     assert raised.value.fault in (Fault.UPSTREAM_TLS, Fault.UPSTREAM_CONNECT)
 
 
@@ -394,8 +392,8 @@ async def test_cancelling_inside_the_answer_closes_at_once(connect: Connect) -> 
         await peer.send(CUTS["in chunks"])
         await end.wait()
 
-    async def read(upstream: Upstream) -> None:
-        async for _ in (await upstream.send(ask(b"x"))).chunks():
+    async def read(upstream: UpstreamPool) -> None:
+        async for _ in (await send(upstream, ask(b"x"))).chunks():
             started.set()
 
     async with talking(connect, script) as (upstream, server):
@@ -433,7 +431,7 @@ async def test_aborting_closes_at_once(connect: Connect) -> None:
         await end.wait()
 
     async with talking(connect, script) as (upstream, server):
-        answer = await upstream.send(ask(b"x"))
+        answer = await send(upstream, ask(b"x"))
         answer.abort()
         async with asyncio.timeout(MOST_SECONDS_TO_CANCEL):
             await server.peers[0].gone()

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from daemon.adapters.clock import SystemClock
-from daemon.adapters.proxy.asgi import ProxyApp
 from daemon.adapters.proxy.forward import Forwarder
+from daemon.adapters.proxy.gate import Gate
 from daemon.adapters.proxy.health import Reachability, own_endpoints
 from daemon.adapters.proxy.observer import Keys, Observer
 from daemon.adapters.proxy.rerouting import Rerouter
 from daemon.adapters.proxy.server import ProxyServer
-from daemon.adapters.proxy.upstream_aiohttp import AiohttpUpstream
+from daemon.adapters.proxy.upstream import UpstreamPool
 from daemon.app import shelf
 from daemon.app.serving import listen
 from daemon.domain.event import Event, EventIds
@@ -94,7 +94,7 @@ async def running_proxy(
     allow_management: bool = False,
 ) -> AsyncIterator[RunningProxy]:
     clock, sink, routes = SystemClock(), MemorySink(), FixedRoutes()
-    upstream = AiohttpUpstream(upstream_url)
+    upstream = UpstreamPool(upstream_url)
     host, _, port = upstream.authority.decode().rpartition(":")
     reachability = Reachability(host, int(port), clock)
     observer = Observer(
@@ -107,7 +107,6 @@ async def running_proxy(
     )
     forwarder = Forwarder(
         upstream=upstream,
-        authority=upstream.authority,
         observer=observer,
         rerouter=Rerouter(routes, clock),
         note_reachable=reachability.note,
@@ -116,8 +115,8 @@ async def running_proxy(
     own = own_endpoints(
         version="1.2.3", reachability=reachability, control_alive=lambda: True, spool=sink, providers=providers
     )
-    app = ProxyApp(forwarder=forwarder, observer=observer, own=own, allow_management=allow_management)
-    server = ProxyServer(app, drain_seconds=drain_seconds, cut=forwarder.cut)
+    gate = Gate(forwarder=forwarder, observer=observer, own=own, allow_management=allow_management)
+    server = ProxyServer(gate, drain_seconds=drain_seconds)
     port = listener.getsockname()[1]
     serving = asyncio.ensure_future(server.serve(sockets=[listener]))
     try:

@@ -1,69 +1,83 @@
-"""The application of the proxy port: the guard first, then what we answer ourselves, then the hot path."""
+"""What the proxy port answers itself is a Starlette application; this carries a request to it and its answer back."""
 
+import asyncio
 from typing import Any
 
 from starlette.types import ASGIApp
 
-from daemon.adapters.proxy.answers import Send, answer, plain_error
-from daemon.adapters.proxy.body import Receive
-from daemon.adapters.proxy.forward import Forwarder
-from daemon.adapters.proxy.health import OWN_PATHS
-from daemon.adapters.proxy.observer import Observer
-from daemon.adapters.proxy.protocol import EXTENSION
+from daemon.adapters.proxy.answers import plain_error
+from daemon.adapters.proxy.connection import ClientConnection
 from daemon.adapters.proxy.tap import Ask
-from daemon.domain.event import Fault
-from daemon.logic.forwarding import value_of
-from daemon.logic.guarding import framing_fault, is_denied
+from daemon.logic.forwarding import Headers
 
-_CLOSE = ((b"connection", b"close"),)
-_DENIAL = (
-    "This path is for callers on the upstream's own host and is not forwarded; "
-    "RUNBOOKD_PROXY_ALLOW_MANAGEMENT=true would allow it."
-)
-_NO_WEBSOCKET = "WebSocket is not spoken here; send the same request over HTTP."
+OWN_SECONDS = 5.0
 
 
-class ProxyApp:
-    """A raw ASGI callable: nothing of a framework stands between the server and the hot path."""
+class OwnAnswer:
+    """A `Handler` that asks an ASGI application; small answers only, whose body is sent in one piece."""
 
-    def __init__(self, *, forwarder: Forwarder, observer: Observer, own: ASGIApp, allow_management: bool) -> None:
-        self._forwarder = forwarder
-        self._observer = observer
-        self._own = own
-        self._allow_management = allow_management
+    def __init__(self, app: ASGIApp, connection: ClientConnection, ask: Ask) -> None:
+        self._app = app
+        self._connection = connection
+        self._ask = ask
+        self._status = 500
+        self._body = b""
+        self._task: asyncio.Task[None] | None = None
 
-    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._own(scope, receive, send)
-            return
-        ask, target = _ask(scope), scope["extensions"][EXTENSION]["target"]
-        if fault := framing_fault(scope["http_version"], target, ask.headers):
-            await self._refuse(ask, send, 400, Fault.REJECTED_FRAMING, fault)
-        elif (value_of(ask.headers, b"upgrade") or b"").lower() == b"websocket":
-            await self._refuse(ask, send, 426, Fault.DENIED, _NO_WEBSOCKET)
-        elif ask.path in OWN_PATHS and ask.method in ("GET", "HEAD"):
-            await self._own(scope, receive, send)
-        elif not self._allow_management and is_denied(target.partition(b"?")[0]):
-            await self._refuse(ask, send, 403, Fault.DENIED, _DENIAL)
+    def body(self, data: bytes) -> None:
+        """Nobody reads it."""
+
+    def body_ended(self, trailers: Headers) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._answer(), name="own answer")
+
+    def body_failed(self, status: int, message: str) -> None:
+        self._connection.refuse(status, message)
+
+    def client_left(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def cut(self) -> None:
+        self.client_left()
+        self._connection.abort()
+
+    def failed(self) -> None:
+        self.cut()
+
+    def hold(self) -> None:
+        """An answer is never so long."""
+
+    def go_on(self) -> None: ...
+
+    async def _answer(self) -> None:
+        ask = self._ask
+        scope: dict[str, Any] = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": ask.version,
+            "method": ask.method,
+            "scheme": "http",
+            "path": ask.path,
+            "raw_path": ask.target.partition(b"?")[0],
+            "query_string": ask.query,
+            "root_path": "",
+            "headers": list(ask.sent.items()),
+            "client": (ask.peer, 0),
+            "server": None,
+        }
+        try:
+            async with asyncio.timeout(OWN_SECONDS):
+                await self._app(scope, self._receive, self._send)
+        except Exception as error:
+            self._status, self._body = 500, plain_error("runbookd_internal", f"no answer ({type(error).__name__})")
+        body = self._body if ask.method != "HEAD" else b""
+        self._connection.answer(self._status, body)
+
+    async def _receive(self) -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def _send(self, message: Any) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
         else:
-            await self._forwarder.forward(ask, scope, receive, send)
-
-    def rejected(self, status: int) -> None:
-        """The server refused what could not even be parsed."""
-        ask = Ask(method="", path="", query=b"", headers=())
-        self._observer.refuse(ask, status, Fault.REJECTED_FRAMING)
-
-    async def _refuse(self, ask: Ask, send: Send, status: int, fault: Fault, message: str) -> None:
-        self._observer.refuse(ask, status, fault)
-        await answer(send, status, plain_error(f"runbookd_{fault}", message), _CLOSE)
-
-
-def _ask(scope: Any) -> Ask:
-    peer = scope["client"]
-    return Ask(
-        method=scope["method"],
-        path=scope["path"],
-        query=scope["query_string"],
-        headers=scope["headers"],
-        peer=peer[0] if peer else "",
-    )
+            self._body += message.get("body", b"")

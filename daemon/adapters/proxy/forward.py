@@ -1,170 +1,268 @@
-"""The hot path: one request to the upstream and its answer back, piece by piece, as slowly or quickly as both go."""
+"""The hot path: one request to the upstream and its answer back, piece by piece, as slowly or quickly as both go.
 
-import asyncio
+An exchange is driven by its two ends, the client's connection and the call to the upstream: each tells what comes from
+there. Nothing here waits, so a request needs no task of its own.
+"""
+
 import logging
 from collections.abc import Callable
-from typing import Any
 
-from daemon.adapters.proxy.answers import Send, answer, plain_error, upstream_error
-from daemon.adapters.proxy.body import SMALL_BYTES, ClientLeft, Incoming, Receive
+from daemon.adapters.proxy.answers import plain_error, upstream_error
+from daemon.adapters.proxy.calls import Call
+from daemon.adapters.proxy.connection import ClientConnection
 from daemon.adapters.proxy.observer import Observer
-from daemon.adapters.proxy.protocol import EXTENSION, ProxyProtocol
 from daemon.adapters.proxy.rerouting import MOST_BODY_BYTES, Rerouter
 from daemon.adapters.proxy.tap import Ask, Observation
+from daemon.adapters.proxy.upstream import UpstreamPool
 from daemon.domain.errors import UpstreamFault
 from daemon.domain.event import Fault
-from daemon.logic.forwarding import is_sendable, request_headers, response_headers
-from daemon.ports import Upstream, UpstreamRequest, UpstreamResponse
+from daemon.logic.forwarding import (
+    BODILESS,
+    Headers,
+    by_name,
+    chunk,
+    last_chunk,
+    request_lines,
+    response_lines,
+    status_line,
+)
 
 log = logging.getLogger(__name__)
 
+_REWRITTEN = frozenset({b"content-length", b"content-encoding"})
+
 
 class Forwarder:
-    """Forwards what it is given; `cut` ends what still runs."""
+    """What all exchanges of a worker share."""
 
     def __init__(
         self,
         *,
-        upstream: Upstream,
-        authority: bytes,
+        upstream: UpstreamPool,
         observer: Observer,
         rerouter: Rerouter,
         note_reachable: Callable[[bool], None],
     ) -> None:
         self.upstream = upstream
-        self.authority = authority
         self.observer = observer
         self.rerouter = rerouter
         self.note_reachable = note_reachable
-        self._running: set[_Exchange] = set()
 
-    async def forward(self, ask: Ask, scope: Any, receive: Receive, send: Send) -> None:
-        """One request from its head to its event, whatever happens."""
-        exchange = _Exchange(self, ask, scope, receive, send)
-        self._running.add(exchange)
-        try:
-            await exchange.run()
-        finally:
-            self._running.discard(exchange)
-
-    def cut(self) -> None:
-        """Breaks off every request that still runs: the time to end by themselves is over."""
-        for exchange in list(self._running):
-            exchange.cut()
+    def begin(self, connection: ClientConnection, ask: Ask) -> "Exchange":
+        """Its body follows."""
+        seen = self.observer.begin(ask)
+        may_reroute = seen.wire is not None and self.rerouter.has_routes() and not self.observer.is_canary(ask)
+        return Exchange(self, connection, ask, seen, gathers=may_reroute)
 
 
-class _Exchange:
-    def __init__(self, forwarder: Forwarder, ask: Ask, scope: Any, receive: Receive, send: Send) -> None:
+class Exchange:
+    """From the head of a request to its event, whatever happens."""
+
+    __slots__ = (
+        "_ask",
+        "_call",
+        "_connection",
+        "_forwarder",
+        "_frames",
+        "_gathered",
+        "_has_body",
+        "_head",
+        "_is_chunked",
+        "_size",
+        "seen",
+    )
+
+    def __init__(
+        self, forwarder: Forwarder, connection: ClientConnection, ask: Ask, seen: Observation, *, gathers: bool
+    ) -> None:
+        self.seen = seen
         self._forwarder = forwarder
-        self._seen = seen = forwarder.observer.begin(ask)
-        extension = scope["extensions"][EXTENSION]
-        self._connection: ProxyProtocol = extension["connection"]
-        self._target: bytes = extension["target"]
-        self._incoming = Incoming(ask.headers, receive, seen.take_request)
-        self._send = send
-        self._task: asyncio.Task[Any] | None = None
+        self._connection: ClientConnection | None = connection
+        self._ask = ask
+        self._is_chunked = b"transfer-encoding" in ask.sent
+        self._gathered: list[bytes] | None = [] if gathers else None
+        self._size = 0
+        self._call: Call | None = None
+        self._head = b""
+        self._frames = False
+        self._has_body = True
 
-    async def run(self) -> None:
-        self._task = asyncio.current_task()
-        self._connection.on_lost = self._client_left
-        try:
-            await self._forward(self._seen)
-        except asyncio.CancelledError:
-            if not self._was_stopped():
-                raise
-            self._connection.abort()
-        except ClientLeft:
-            self._seen.ending.client_gone = True
-        except Exception:
-            log.exception("a request could not be forwarded")
-            await self._admit_mistake()
-        finally:
-            self._connection.on_lost = None
-            self._forwarder.observer.finish(self._seen)
+    # ---- from the client ---------------------------------------------------------------------------------------------
+
+    def body(self, data: bytes) -> None:
+        self.seen.take_request(data)
+        if self._call is not None:
+            self._call.write(chunk(data) if self._is_chunked else data)
+        elif self._gathered is None:
+            self._send(chunk(data) if self._is_chunked else data, is_complete=False)
+        else:
+            self._gathered.append(data)
+            self._size += len(data)
+            if self._size > MOST_BODY_BYTES:
+                body, self._gathered = b"".join(self._gathered), None
+                self._send(chunk(body) if self._is_chunked else body, is_complete=False)
+
+    def body_ended(self, trailers: Headers) -> None:
+        last = last_chunk(trailers) if self._is_chunked else b""
+        if self._call is not None:
+            self._call.write(last, last=True)
+        elif self._gathered is None:
+            self._send(last, is_complete=True)
+        else:
+            self._send_gathered(b"".join(self._gathered), last)
+
+    def body_failed(self, status: int, message: str) -> None:
+        connection = self._connection
+        if self.seen.was_answered:
+            self.seen.ending.client_gone = True
+        else:
+            self.seen.status, self.seen.ending.refused = status, Fault.REJECTED_FRAMING
+        self._finish()
+        if connection is not None:
+            connection.abort() if self.seen.was_answered else connection.refuse(status, message)
+
+    def client_left(self) -> None:
+        self.seen.ending.client_gone = True
+        self._finish()
 
     def cut(self) -> None:
-        self._seen.ending.drained = True
-        self._stop()
+        self.seen.ending.drained = True
+        self._break_off()
 
-    def _client_left(self) -> None:
-        self._seen.ending.client_gone = True
-        self._stop()
+    def hold(self) -> None:
+        if self._call is not None:
+            self._call.pause()
 
-    def _stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
+    def go_on(self) -> None:
+        if self._call is not None:
+            self._call.resume()
 
-    def _was_stopped(self) -> bool:
-        """Whether it was us who cancelled the task; it then goes on as if it had not been."""
-        ending = self._seen.ending
-        if self._task is None or not (ending.client_gone or ending.drained):
-            return False
-        self._task.uncancel()
-        return True
+    # ---- to the upstream ---------------------------------------------------------------------------------------------
 
-    async def _forward(self, seen: Observation) -> None:
-        request = await self._request(seen)
-        try:
-            response = await self._forwarder.upstream.send(request)
-            _insist_on_http(response)
-        except UpstreamFault as fault:
-            self._forwarder.note_reachable(fault.fault is Fault.UPSTREAM_PROTOCOL)
-            seen.ending.upstream_fault = fault.fault
-            seen.status, body = upstream_error(self._forwarder.observer.fuses, seen.wire, fault.fault, str(fault))
-            await answer(self._send, seen.status, body)
+    def _send(self, body: bytes, *, is_complete: bool) -> None:
+        self._send_as(self._ask.target, body, is_complete=is_complete)
+
+    def _send_gathered(self, body: bytes, last: bytes) -> None:
+        """Another model may stand in it by then; the length is said anew."""
+        changed = self._forwarder.rerouter.reroute(self.seen, self._ask.target, body)
+        if changed is None:
+            self._send((chunk(body) if body else b"") + last if self._is_chunked else body, is_complete=True)
+        else:
+            target, body = changed
+            self._is_chunked = False
+            self._send_as(target, body, is_complete=True, without=_REWRITTEN)
+
+    def _send_as(
+        self, target: bytes, body: bytes, *, is_complete: bool, without: frozenset[bytes] = frozenset()
+    ) -> None:
+        ask, upstream = self._ask, self._forwarder.upstream
+        lines = request_lines(
+            ask.headers, ask.sent, peer=ask.peer.encode(), authority=upstream.authority, without=without
+        )
+        framing = b"Transfer-Encoding: chunked\r\n" if self._is_chunked else b""
+        if without:
+            framing = b"Content-Length: %d\r\n" % len(body)
+        head = b"%b %b%b HTTP/1.1\r\n%b%b\r\n" % (ask.method.encode(), upstream.base_path, target, lines, framing)
+        self._call = upstream.send(self, ask.method, head + body, is_complete=is_complete)
+
+    def body_held(self) -> None:
+        if self._connection is not None:
+            self._connection.read_body(False)
+
+    def body_wanted(self) -> None:
+        if self._connection is not None:
+            self._connection.read_body(True)
+
+    # ---- from the upstream -------------------------------------------------------------------------------------------
+
+    def interim(self, status: int, headers: Headers) -> None:
+        connection = self._connection
+        if connection is not None and connection.speaks_chunks:
+            connection.write(status_line(status, b"") + response_lines(headers, by_name(headers), status) + b"\r\n")
+
+    def head(self, status: int, reason: bytes, headers: Headers) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        if not 200 <= status <= 599:
+            self.fault(UpstreamFault(Fault.UPSTREAM_PROTOCOL, "the upstream answered with a status that is none"))
             return
         self._forwarder.note_reachable(True)
-        try:
-            await self._pass_on(seen, response)
-        except UpstreamFault as fault:
-            seen.ending.upstream_fault = fault.fault
-            self._connection.abort()
-        finally:
-            response.abort()
+        sent = by_name(headers)
+        self.seen.take_head(status, sent)
+        has_length = b"content-length" in sent and status != 204
+        self._has_body = self._ask.method != "HEAD" and status not in BODILESS
+        self._frames = self._has_body and not has_length and connection.speaks_chunks
+        framing = connection.framing(has_length=has_length, has_body=self._has_body)
+        self._head = b"%b%b%b\r\n" % (status_line(status, reason), response_lines(headers, sent, status), framing)
 
-    async def _pass_on(self, seen: Observation, response: UpstreamResponse) -> None:
-        send = self._send
-        seen.take_head(response.status, response.headers)
-        headers = response_headers(response.headers, response.status)
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        if self._incoming.complete:
-            seen.request()
-        async for chunk in response.chunks():
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            seen.take_response(chunk)
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def _request(self, seen: Observation) -> UpstreamRequest:
-        ask, rerouter = seen.ask, self._forwarder.rerouter
-        headers = request_headers(ask.headers, peer=ask.peer, authority=self._forwarder.authority)
-        may_reroute = seen.wire is not None and rerouter.has_routes() and not self._forwarder.observer.is_canary(ask)
-        body = await self._incoming.gather(MOST_BODY_BYTES) if may_reroute else await self._small_body()
-        request = UpstreamRequest(
-            method=ask.method,
-            target=self._target,
-            headers=headers,
-            body=self._incoming.stream() if body is None else body or None,
-        )
-        return rerouter.reroute(seen, request) if may_reroute else request
-
-    async def _small_body(self) -> bytes | None:
-        """None: it is large, or nobody knows, and is not waited for."""
-        if self._incoming.complete:
-            return b""
-        return await self._incoming.gather(SMALL_BYTES) if self._incoming.length else None
-
-    async def _admit_mistake(self) -> None:
-        self._seen.ending.ours = True
-        if self._seen.was_answered:
-            self._connection.abort()
+    def data(self, data: bytes) -> None:
+        connection = self._connection
+        if connection is None or not self._has_body:
             return
-        self._seen.status = 500
-        message = "The proxy made a mistake; its log says which."
-        await answer(self._send, 500, plain_error("runbookd_internal", message))
+        out = chunk(data) if self._frames else data
+        if self._head:
+            out, self._head = self._head + out, b""
+        connection.write(out)
+        self.seen.take_response(data)
 
+    def flush(self) -> None:
+        if self._head and self._connection is not None:
+            self._connection.write(self._head)
+            self._head = b""
+        if self._call is not None and self._call.is_complete:
+            self.seen.request()
 
-def _insist_on_http(response: UpstreamResponse) -> None:
-    """What no server of ours could send on must not be begun. Raises `UpstreamFault`."""
-    if not 200 <= response.status <= 599 or not is_sendable(response.headers):
-        response.abort()
-        raise UpstreamFault(Fault.UPSTREAM_PROTOCOL, "the upstream answered with a malformed head")
+    def ended(self, trailers: Headers) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        out = self._head + last_chunk(trailers) if self._frames else self._head
+        if out:
+            connection.write(out)
+        connection.finished()
+        self._finish()
+
+    def switched(self, headers: Headers, data: bytes) -> None:
+        self.fault(UpstreamFault(Fault.UPSTREAM_PROTOCOL, "the upstream switched protocols unasked"))
+
+    def fault(self, fault: UpstreamFault) -> None:
+        forwarder, seen, connection = self._forwarder, self.seen, self._connection
+        forwarder.note_reachable(fault.fault in (Fault.UPSTREAM_PROTOCOL, Fault.TRUNCATED))
+        seen.ending.upstream_fault = fault.fault
+        if seen.was_answered or connection is None:
+            self._break_off()
+            return
+        seen.status, body = upstream_error(forwarder.observer.fuses, seen.wire, fault.fault, str(fault))
+        connection.answer(seen.status, body)
+        self._finish()
+
+    def failed(self) -> None:
+        """A mistake of our own."""
+        seen, connection = self.seen, self._connection
+        seen.ending.ours = True
+        if seen.was_answered or connection is None:
+            self._break_off()
+            return
+        seen.status = 500
+        self._finish()
+        connection.answer(
+            500, plain_error("runbookd_internal", "The proxy made a mistake; its log says which."), close=True
+        )
+
+    # ---- the end -----------------------------------------------------------------------------------------------------
+
+    def _break_off(self) -> None:
+        connection = self._connection
+        self._finish()
+        if connection is not None:
+            connection.abort()
+
+    def _finish(self) -> None:
+        if self._connection is None:
+            return
+        self._connection = None
+        call, self._call = self._call, None
+        if call is not None and not call.is_over:
+            call.abort()
+        self._forwarder.observer.finish(self.seen)

@@ -58,11 +58,15 @@ class Unreadable:
         return b""
 
 
-def inflater(encoding: bytes | None, limit: int) -> Inflater | Identity | Unreadable:
+Inflating = Inflater | Identity | Unreadable
+IDENTITY = Identity()
+
+
+def inflater(encoding: bytes | None, limit: int) -> Inflating:
     """For the value of a `Content-Encoding` header."""
     coding = (encoding or b"").strip().lower()
     if coding in (b"", b"identity"):
-        return Identity()
+        return IDENTITY
     codec = _CODECS.get(coding)
     return Inflater(codec(), limit) if codec else Unreadable()
 

@@ -15,7 +15,7 @@ from daemon.domain.thinking import ThinkingSetting, thinking_match
 from daemon.domain.usage import TokenUsage
 from daemon.logic.client import client_family, marked_attempt, turn_id
 from daemon.logic.faults import classify
-from daemon.logic.forwarding import CANARY, value_of
+from daemon.logic.forwarding import CANARY
 from daemon.logic.marks import Failures, auth_index_of, client_key, other_endpoint, retry_after_seconds
 from daemon.logic.wire import WireProtocol
 from daemon.ports import Clock, EventSink
@@ -23,6 +23,7 @@ from daemon.ports import Clock, EventSink
 log = logging.getLogger(__name__)
 
 MOST_NAME = 256
+_NOTHING = Ask(method="", path="", sent={})
 _COUNTERS = tuple(field.name for field in fields(TokenUsage))
 
 
@@ -63,7 +64,7 @@ class Observer:
 
     def is_canary(self, ask: Ask) -> bool:
         """Whether the request is one of our own, by the secret that only we know."""
-        mark = value_of(ask.headers, CANARY)
+        mark = ask.sent.get(CANARY)
         return mark is not None and hmac.compare_digest(mark, self._keys.canary)
 
     def finish(self, seen: Observation) -> None:
@@ -75,9 +76,9 @@ class Observer:
                 log.exception("events are lost: they cannot be made")
             self._has_failed = True
 
-    def refuse(self, ask: Ask, status: int, fault: Fault) -> None:
-        """Offers the event of a request that was not forwarded."""
-        seen = Observation(ask, None, "other", self.fuses, self._clock.monotonic)
+    def refuse(self, ask: Ask | None, status: int, fault: Fault) -> None:
+        """Offers the event of a request that was not forwarded; None: it could not even be parsed."""
+        seen = Observation(ask or _NOTHING, None, "other", self.fuses, self._clock.monotonic)
         seen.status, seen.ending.refused = status, fault
         self.finish(seen)
 
@@ -86,7 +87,7 @@ class Observer:
         event_id = self._ids.next(now)
         outcome, fault = _judge(seen, said)
         turn_key, attempt = self._attempt(seen, outcome, ended)
-        key = client_key(seen.ask.headers, seen.ask.query)
+        key = client_key(seen.ask.sent, seen.ask.query)
         duration_ms = _ms(ended - seen.began)
         is_canary = self.is_canary(seen.ask)
         requested, processed = asked.thinking, said.thinking_processed if said else None
@@ -116,7 +117,7 @@ class Observer:
             client_key_id=self._hash(b"client key", key),
             turn_key=turn_key,
             attempt=attempt,
-            client=client_family(value_of(seen.ask.headers, b"user-agent")),
+            client=client_family(seen.ask.sent.get(b"user-agent")),
             source=Source.CANARY if is_canary else Source.CLIENT,
             usage_present=_usage_present(asked, outcome, said),
             **_counters(usage),
@@ -137,8 +138,8 @@ class Observer:
         )
 
     def _attempt(self, seen: Observation, outcome: Outcome, now: float) -> tuple[str | None, int]:
-        turn = self._hash(b"turn", turn_id(seen.ask.headers))
-        marked = marked_attempt(seen.ask.headers)
+        turn = self._hash(b"turn", turn_id(seen.ask.sent))
+        marked = marked_attempt(seen.ask.sent)
         if turn is None:
             return None, marked
         attempt = marked or self._failures.attempt(turn, seen.began)

@@ -1,15 +1,13 @@
 """Soft routing: a request for a model that is out of order goes out with another one, while the table says so."""
 
-from dataclasses import replace
 from functools import partial
 
 from daemon.adapters.proxy.inflate import inflater
 from daemon.adapters.proxy.tap import Observation
 from daemon.domain.soft_routing import RoutingTable
-from daemon.logic.forwarding import value_of, without
 from daemon.logic.model_rewriting import renamed
 from daemon.logic.routing_table import Trickles, choose
-from daemon.ports import Clock, RoutingReader, UpstreamRequest
+from daemon.ports import Clock, RoutingReader
 
 MOST_BODY_BYTES = 32 << 20
 """A larger body keeps its original path: it is not held for this."""
@@ -28,24 +26,21 @@ class Rerouter:
         """Whether bodies must be read before they are forwarded."""
         return bool(self._routes.table().routes)
 
-    def reroute(self, seen: Observation, request: UpstreamRequest) -> UpstreamRequest:
-        """The request to send instead, noted in the observation; the same one when nothing stands against it."""
-        wire, body = seen.wire, request.body or b""
-        if wire is None or not isinstance(body, bytes) or (model := seen.request().model) is None:
-            return request
+    def reroute(self, seen: Observation, target: bytes, body: bytes) -> tuple[bytes, bytes] | None:
+        """The target and the body to send instead, noted in the observation; None when the request stays as it is."""
+        wire = seen.wire
+        if wire is None or (model := seen.request().model) is None:
+            return None
         route = choose(self._current(), model, self._trickles, self._clock.monotonic())
-        plain = _plain(body, value_of(request.headers, b"content-encoding")) if route else None
+        plain = _plain(body, seen.ask.sent.get(b"content-encoding")) if route else None
         if route is None or plain is None:
-            return request
+            return None
         wanted = renamed(model, route.to_model)
-        changed = seen.ask_wire(partial(wire.with_model, request.target, plain, wanted))
-        if changed is None or changed == (request.target, plain):
-            return request
-        target, new_body = changed
+        changed = seen.ask_wire(partial(wire.with_model, target, plain, wanted))
+        if changed is None or changed == (target, plain):
+            return None
         seen.route, seen.sent_model = route, wanted
-        kept = without(request.headers, (b"content-length", b"content-encoding"))
-        headers = [*kept, (b"content-length", str(len(new_body)).encode())]
-        return replace(request, target=target, body=new_body, headers=headers)
+        return changed
 
     def _current(self) -> RoutingTable:
         table = self._routes.table()

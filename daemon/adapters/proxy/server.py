@@ -1,64 +1,116 @@
-"""The server of the proxy port: uvicorn with our protocol, and an end in order: drain, cut, gone."""
+"""The server of the proxy port: its connections, their clock, and an end in order: drain, cut, gone."""
 
 import asyncio
-import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+import resource
+import socket
+from collections import Counter
+from collections.abc import Sequence
 
-import uvicorn
+from daemon.adapters.proxy.connection import ClientConnection, Handler
+from daemon.adapters.proxy.gate import Gate
+from daemon.adapters.proxy.tap import Ask
 
-from daemon.adapters.proxy.protocol import ProxyProtocol
-
-KEEP_ALIVE_SECONDS = 75
 LAST_WORDS_SECONDS = 0.2
 """From the cut of a request to the end of its connection, whether or not the client reads."""
+TICK_SECONDS = 1.0
+RESERVED_FILES = 64
+"""Descriptors that no connection takes: spool, log, routes."""
+MOST_CONNECTIONS = 20_000
+LOOPBACK = ("127.", "::1", "::ffff:127.")
 
 
-class ProxyServer(uvicorn.Server):
-    """Serves until `stop` is called; a second call cuts at once. `cut` breaks off the requests that still run."""
+class ProxyServer:
+    """Serves until `stop` is called; a second call cuts at once what still runs."""
 
-    def __init__(self, app: Any, *, drain_seconds: float, cut: Callable[[], None]) -> None:
-        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # what it says we say ourselves, or is noise
-        super().__init__(
-            uvicorn.Config(
-                app,
-                interface="asgi3",
-                http=ProxyProtocol,
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-                date_header=False,
-                timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            )
-        )
-        self._stopping = asyncio.Event()
+    def __init__(self, gate: Gate, *, drain_seconds: float, most_connections: int | None = None) -> None:
+        self.is_stopping = False
+        self._gate = gate
         self._drain_seconds = drain_seconds
-        self._cut = cut
+        self._most = most_connections or _room()
+        self._connections: set[ClientConnection] = set()
+        self._peers: Counter[str] = Counter()
+        self._clock: asyncio.TimerHandle | None = None
+        self._servers: list[asyncio.Server] = []
+        self._all_gone = asyncio.Event()
+
+    async def serve(self, sockets: Sequence[socket.socket]) -> None:
+        """Returns when all connections are gone after `stop`."""
+        loop = asyncio.get_running_loop()
+        for one in sockets:
+            self._servers.append(await loop.create_server(lambda: ClientConnection(self, loop), sock=one))
+        await self._all_gone.wait()
+        if self._clock is not None:
+            self._clock.cancel()
 
     def stop(self) -> None:
         """No new connections from here on; open requests have `drain_seconds` to end by themselves."""
-        if self._stopping.is_set():
+        if self.is_stopping:
             self._end()
-        else:
-            self._stopping.set()
-            asyncio.get_running_loop().call_later(self._drain_seconds, self._end)
+            return
+        self.is_stopping = True
+        for server in self._servers:
+            server.close()
+        for connection in list(self._connections):
+            connection.stop()
+        asyncio.get_running_loop().call_later(self._drain_seconds, self._end)
+        self._look_whether_gone()
 
-    async def main_loop(self) -> None:
-        await self._stopping.wait()
+    # ---- for its connections -----------------------------------------------------------------------------------------
 
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Signals are the business of whoever runs us."""
-        yield
+    def begin(self, connection: ClientConnection, ask: Ask) -> Handler | None:
+        return self._gate.begin(connection, ask)
+
+    def refused(self, ask: Ask | None, status: int) -> None:
+        self._gate.refused(ask, status)
+
+    def opened(self, connection: ClientConnection) -> bool:
+        """No single address but our own host may take more than a quarter of the room."""
+        self._connections.add(connection)
+        self._peers[connection.peer] += 1
+        if self._clock is None:
+            self._clock = asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
+        is_near = connection.peer.startswith(LOOPBACK)
+        most_of_one = self._most if is_near else self._most // 4
+        return len(self._connections) <= self._most and self._peers[connection.peer] <= most_of_one
+
+    def closed(self, connection: ClientConnection) -> None:
+        self._connections.discard(connection)
+        self._peers[connection.peer] -= 1
+        if not self._peers[connection.peer]:
+            del self._peers[connection.peer]
+        self._look_whether_gone()
+
+    # ---- the clock and the end ---------------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        """Nobody is there, nothing ticks."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for connection in list(self._connections):
+            connection.look_at_the_clock(now)
+        self._clock = loop.call_later(TICK_SECONDS, self._tick) if self._connections else None
 
     def _end(self) -> None:
-        self._cut()
+        for connection in list(self._connections):
+            connection.cut()
         asyncio.get_running_loop().call_later(LAST_WORDS_SECONDS, self._disconnect)
 
     def _disconnect(self) -> None:
-        for connection in list(self.server_state.connections):
+        for connection in list(self._connections):
             connection.transport.abort()
+
+    def _look_whether_gone(self) -> None:
+        if self.is_stopping and not self._connections:
+            self._all_gone.set()
+
+
+def _room() -> int:
+    """As many as there can be descriptors for, two to a connection; the limit is raised as far as we may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = 2 * MOST_CONNECTIONS + RESERVED_FILES if hard == resource.RLIM_INFINITY else hard
+    wanted = min(most, 2 * MOST_CONNECTIONS + RESERVED_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    files = wanted if soft == resource.RLIM_INFINITY else soft
+    return max(8, min(MOST_CONNECTIONS, (files - RESERVED_FILES) // 2))

@@ -1,16 +1,16 @@
 """What is seen of one request while its bytes pass: times, sizes, and copies of the bodies for its wire to read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 from daemon.adapters.proxy.fuses import FusedWires
-from daemon.adapters.proxy.inflate import inflater
+from daemon.adapters.proxy.inflate import IDENTITY, Inflating, inflater
 from daemon.domain.event import Fault
 from daemon.domain.facts import RequestFacts, ResponseFacts
 from daemon.domain.soft_routing import SoftRoute
-from daemon.logic.forwarding import Headers, value_of
+from daemon.logic.forwarding import Headers
 from daemon.logic.wire import Tap, WireProtocol
 
 T = TypeVar("T")
@@ -18,20 +18,28 @@ T = TypeVar("T")
 MOST_REQUEST_BYTES = 4 << 20
 MOST_RESPONSE_BYTES = 1 << 20
 """Of what a compressed answer amounts to; one that is not compressed is read to its end, whatever its length."""
+READ_BYTES = 8 << 10
+"""Of an answer are read together, once its first content was seen: per chunk nothing is done but to keep it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """The head of a request; header names are lower-case."""
+    """The head of a request."""
 
     method: str
+    version: str = "1.1"
+    target: bytes = b"/"
     path: str
-    query: bytes
-    headers: Headers
+    """Decoded, without the query."""
+    query: bytes = b""
+    headers: Headers = ()
+    """With their names as they were sent."""
+    sent: Mapping[bytes, bytes]
+    """The first value under each lower-case name."""
     peer: str = ""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Ending:
     """How a request ended, as far as it is known so far."""
 
@@ -47,6 +55,35 @@ class Ending:
 
 class Observation:
     """One request from its first byte to its last. Monotonic times are seconds."""
+
+    __slots__ = (
+        "_copied",
+        "_copy",
+        "_fuses",
+        "_last_byte",
+        "_now",
+        "_pending",
+        "_pending_bytes",
+        "_request",
+        "_response_inflater",
+        "_tap",
+        "ask",
+        "began",
+        "ending",
+        "endpoint",
+        "first_byte",
+        "first_content",
+        "largest_gap",
+        "request_bytes",
+        "response_bytes",
+        "retry_after",
+        "route",
+        "sent_model",
+        "status",
+        "stream",
+        "trace_id",
+        "wire",
+    )
 
     def __init__(
         self, ask: Ask, wire: WireProtocol | None, endpoint: str, fuses: FusedWires, now: Callable[[], float]
@@ -71,10 +108,12 @@ class Observation:
         self._now = now
         self._fuses = fuses
         self._request: RequestFacts | None = None
-        self._copy: bytearray | None = bytearray() if wire else None
-        self._request_inflater = inflater(value_of(ask.headers, b"content-encoding"), MOST_REQUEST_BYTES)
+        self._copy: list[bytes] | None = [] if wire else None
+        self._copied = 0
         self._tap: Tap | None = None
-        self._response_inflater = inflater(None, MOST_RESPONSE_BYTES)
+        self._response_inflater: Inflating = IDENTITY
+        self._pending: list[bytes] = []
+        self._pending_bytes = 0
 
     @property
     def was_answered(self) -> bool:
@@ -84,15 +123,16 @@ class Observation:
     def take_request(self, piece: bytes) -> None:
         """A copy of the next piece of the request's body."""
         self.request_bytes += len(piece)
-        if self._copy is not None and (room := MOST_REQUEST_BYTES - len(self._copy)) > 0:
-            self._copy += self._request_inflater.feed(piece)[:room]
+        if self._copy is not None and (room := MOST_REQUEST_BYTES - self._copied) > 0:
+            self._copied += len(piece)
+            self._copy.append(piece if len(piece) <= room else piece[:room])
 
     def request(self) -> RequestFacts:
         """What was asked, read at the first call out of what has passed by then; the copy is let go."""
         if self._request is None:
             facts = None
             if self.wire is not None and self._copy is not None:
-                facts = self.ask_wire(partial(self.wire.read_request, self.ask.path, bytes(self._copy)))
+                facts = self._fuses.ask(self.wire, self._read_request)
             self._request, self._copy = facts or RequestFacts(), None
         return self._request
 
@@ -100,33 +140,51 @@ class Observation:
         """The wire's answer, behind its fuse."""
         return self._fuses.ask(self.wire, question) if self.wire is not None else None
 
-    def take_head(self, status: int, headers: Headers) -> None:
-        """The head of the upstream's answer."""
+    def take_head(self, status: int, sent: Mapping[bytes, bytes]) -> None:
+        """The head of the upstream's answer, its headers by lower-case name."""
         self.status = status
         self.first_byte = self._last_byte = self._now()
-        self.stream = (value_of(headers, b"content-type") or b"").lower().startswith(b"text/event-stream")
-        self.retry_after = value_of(headers, b"retry-after")
-        if trace := value_of(headers, b"x-cpa-trace-id"):
+        self.stream = sent.get(b"content-type", b"").lower().startswith(b"text/event-stream")
+        self.retry_after = sent.get(b"retry-after")
+        if trace := sent.get(b"x-cpa-trace-id"):
             self.trace_id = trace.decode("latin-1")[:128]
         if self.wire is not None:
-            self._response_inflater = inflater(value_of(headers, b"content-encoding"), MOST_RESPONSE_BYTES)
+            if encoding := sent.get(b"content-encoding"):
+                self._response_inflater = inflater(encoding, MOST_RESPONSE_BYTES)
             self._tap = self.ask_wire(partial(self.wire.tap, status=status, stream=self.stream))
 
     def take_response(self, chunk: bytes) -> None:
         """A copy of the next chunk of the answer's body."""
         now = self._now()
         self.response_bytes += len(chunk)
-        self.largest_gap = max(self.largest_gap or 0.0, now - self._last_byte)
+        if (gap := now - self._last_byte) > (self.largest_gap or 0.0) or self.largest_gap is None:
+            self.largest_gap = gap
         self._last_byte = now
-        if self._tap is not None:
-            self._read(self._tap, chunk, now)
+        if self._tap is None:
+            return
+        self._pending.append(chunk)
+        self._pending_bytes += len(chunk)
+        if self.first_content is None or self._pending_bytes > READ_BYTES:
+            self._read(self._tap, now)
 
     def response(self) -> ResponseFacts | None:
         """What was said; None when nobody could read it. Ends the tap."""
+        if self._tap is not None and self._pending:
+            self._read(self._tap, self._last_byte)
         tap, self._tap = self._tap, None
         return None if tap is None or self._response_inflater.gave_up else self.ask_wire(tap.close)
 
-    def _read(self, tap: Tap, chunk: bytes, now: float) -> None:
+    def _read_request(self) -> RequestFacts:
+        pieces, wire, ask = self._copy or (), self.wire, self.ask
+        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        if encoding := ask.sent.get(b"content-encoding"):
+            body = inflater(encoding, MOST_REQUEST_BYTES).feed(body)
+        return wire.read_request(ask.path, body) if wire is not None else RequestFacts()
+
+    def _read(self, tap: Tap, now: float) -> None:
+        chunk = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
+        self._pending.clear()
+        self._pending_bytes = 0
         if plain := self._response_inflater.feed(chunk):
             self.ask_wire(partial(tap.feed, plain))
             if self.first_content is None and tap.content_started:

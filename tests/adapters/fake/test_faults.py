@@ -51,6 +51,11 @@ async def test_an_error_status_has_its_recorded_shape(
     assert ("x-cpa-trace-id" in answer.headers) is not is_local
 
 
+async def test_a_refusal_says_when_to_come_back_if_the_scenario_does(start: Start) -> None:
+    assert (await _spoilt(start, "429", CHAT, retry_after="2s")).headers["retry-after"] == "2"
+    assert "retry-after" not in (await _spoilt(start, "429", CHAT)).headers
+
+
 async def test_spark_on_a_plan_without_it(start: Start) -> None:
     answer = await _spoilt(start, "400_model_not_supported", RESPONSES)
     assert (answer.status_code, list(answer.json())) == (400, ["detail"])

@@ -42,6 +42,11 @@ def test_every_third_is_struck() -> None:
     assert [count for count in range(1, 10) if rule.strikes(count)] == [3, 6, 9]
 
 
+def test_the_first_two_are_struck_and_no_more() -> None:
+    rule = FaultRule(fault=FakeFault.RATE_LIMIT, first=2)
+    assert [count for count in range(1, 10) if rule.strikes(count)] == [1, 2]
+
+
 def test_each_rule_counts_the_requests_that_reach_it_and_the_first_that_strikes_decides() -> None:
     scenario = read_scenario(
         {
@@ -78,7 +83,8 @@ def test_a_built_in_scenario_survives_the_way_over_json(name: str) -> None:
     [
         ("sturm", "neither a file nor one of healthy"),
         ({"rules": [{"fault": "500", "share": 2}]}, "rules.0.share"),
-        ({"rules": [{"fault": "500", "share": 0.1, "every": 2}]}, "not both"),
+        ({"rules": [{"fault": "500", "share": 0.1, "every": 2}]}, "one of them"),
+        ({"rules": [{"fault": "500", "first": 1, "every": 2}]}, "one of them"),
         ({"rule": []}, "rule"),
         (None, "scenario"),
     ],

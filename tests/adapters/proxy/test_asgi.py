@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import daemon.adapters.proxy.protocol as protocol
+from daemon.adapters.proxy.connection import PATIENCE_SECONDS, Phase
 from daemon.app.rig import free_ports
 from daemon.domain.event import Fault, Outcome
 from tests.adapters.proxy.test_forward import EVENT_STREAM, chunked, decoded, post
@@ -96,10 +96,11 @@ REJECTED = {
 async def test_what_has_two_meanings_is_rejected_and_nothing_is_forwarded(request_: bytes) -> None:
     async with raw_server(always(response(b"reached"))) as upstream, running_proxy(upstream.url) as proxy:
         status, headers, body = decoded(await proxy.exchange(request_))
-        assert (status, headers["connection"]) == (400, "close")
+        expected = 405 if request_.startswith(b"CONNECT") else 431 if b"X-199" in request_ or len(request_) > 65536 else 400
+        assert (status, headers["connection"]) == (expected, "close")
         assert json.loads(body)["error"]["code"] == "runbookd_rejected_framing"
         event = await proxy.sink.one()
-        assert (event.outcome, event.fault, event.status) == (Outcome.DENIED, Fault.REJECTED_FRAMING, 400)
+        assert (event.outcome, event.fault, event.status) == (Outcome.DENIED, Fault.REJECTED_FRAMING, expected)
         assert upstream.peers == []
 
 
@@ -111,7 +112,7 @@ async def test_a_head_without_an_end_is_cut_off() -> None:
 
 
 async def test_a_head_that_dribbles_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.1)
+    monkeypatch.setitem(PATIENCE_SECONDS, Phase.HEAD, 0.1)
     async with raw_server(always(response(b"ok"))) as upstream, running_proxy(upstream.url) as proxy:
         assert decoded(await proxy.exchange(b"GET / HTTP/1.1\r\nHos"))[0] == 408
         assert (await proxy.sink.one()).fault is Fault.REJECTED_FRAMING
@@ -130,7 +131,7 @@ async def test_a_websocket_is_sent_away_at_once() -> None:
 
 
 async def test_any_other_upgrade_is_not_taken_up() -> None:
-    upgrade = get(b"/v1/models", b"Upgrade: h2c").replace(b": close", b": Upgrade")
+    upgrade = get(b"/v1/models", b"Upgrade: h2c").replace(b": close", b": Upgrade, close")
     async with raw_server(always(response(b"ok"))) as upstream, running_proxy(upstream.url) as proxy:
         assert decoded(await proxy.exchange(upgrade))[2] == b"ok"
         assert b"upgrade" not in bytes(upstream.peers[0].received).lower()

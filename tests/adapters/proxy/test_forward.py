@@ -47,7 +47,11 @@ async def exchange(script: Script, request: bytes) -> tuple[bytes, Event, RawSer
 def decoded(answer: bytes) -> tuple[int, dict[str, str], bytes]:
     head, _, body = answer.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
-    return int(first.split(" ")[1]), dict(line.split(": ", 1) for line in lines), body
+    return (
+        int(first.split(" ")[1]),
+        {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)},
+        body,
+    )
 
 
 # ---- bytes -----------------------------------------------------------------------------------------------------------
@@ -62,7 +66,7 @@ async def test_a_request_and_its_answer_pass_unchanged() -> None:
     )
     status, headers, body = decoded(answer)
     assert (status, body) == (200, WHOLE)
-    assert answer.count(b"x-two: ") == 2
+    assert answer.count(b"X-Two: ") == 2
     assert "server" not in headers
     assert "date" not in headers
     sent = bytes(upstream.peers[0].received)
@@ -206,7 +210,7 @@ async def test_a_cut_never_looks_like_an_end(cut: bytes, version: bytes) -> None
         head = await reader.readuntil(b"\r\n\r\n")
         body = await reader.readuntil(b"half")
         received.set()
-        if b"content-length" in head or b"chunked" in head:
+        if b"Content-Length" in head or b"chunked" in head:
             rest = await reader.read(-1)
             assert b"0\r\n\r\n" not in body + rest
         else:
@@ -291,8 +295,7 @@ async def test_leaving_inside_the_upload_never_completes_it(framing: bytes) -> N
         piece = chunked(b"half") if b"chunked" in framing else b"half"
         writer.write(b"POST " + CHAT + b" HTTP/1.1\r\nHost: x\r\n" + framing + b"\r\n\r\n" + piece)
         await writer.drain()
-        if b": 100" not in framing:  # that one is small: it is gathered before anything is sent
-            await arrived.wait()
+        await arrived.wait()
         writer.close()
         assert (await proxy.sink.one()).outcome is Outcome.CLIENT_ABORT
         for peer in upstream.peers:
@@ -374,7 +377,7 @@ async def test_a_mistake_of_our_own_is_admitted(monkeypatch: pytest.MonkeyPatch)
         raise RuntimeError("mine")
 
     async with raw_server(always(response(b"ok"))) as upstream, running_proxy(upstream.url) as proxy:
-        monkeypatch.setattr("daemon.adapters.proxy.forward.request_headers", fail)
+        monkeypatch.setattr("daemon.adapters.proxy.forward.request_lines", fail)
         status, _, body = decoded(await proxy.exchange(post()))
         assert (status, json.loads(body)["error"]["code"]) == (500, "runbookd_internal")
         event = await proxy.sink.one()

@@ -1,0 +1,514 @@
+"""One connection of a client: reads requests off it one after another, and writes the answers in the same order.
+
+The parser is httptools'; it is given each head by itself, so that what follows a request on the connection is not
+looked at before that request is answered. Bodies with a length are not parsed at all.
+"""
+
+import asyncio
+import json
+import logging
+import socket
+import struct
+from enum import Enum, auto
+from typing import Protocol, cast
+from urllib.parse import unquote
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+
+from daemon.adapters.proxy.tap import Ask
+from daemon.logic.forwarding import Headers, by_name, is_persistent
+from daemon.logic.framing import MOST_HEAD_BYTES, body_length, framing_fault
+
+log = logging.getLogger(__name__)
+
+MOST_AHEAD_BYTES = 65536
+"""What a client may send before its last request is answered; then it is not read."""
+REASONS = {
+    200: b"OK",
+    400: b"Bad Request",
+    401: b"Unauthorized",
+    403: b"Forbidden",
+    405: b"Method Not Allowed",
+    408: b"Request Timeout",
+    426: b"Upgrade Required",
+    431: b"Request Header Fields Too Large",
+    500: b"Internal Server Error",
+    502: b"Bad Gateway",
+    503: b"Service Unavailable",
+    504: b"Gateway Timeout",
+}
+
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_BLANK = b"\r\n\r\n"
+
+
+class Phase(Enum):
+    """What a connection waits for."""
+
+    HEAD = auto()
+    BODY = auto()
+    ANSWER = auto()
+    IDLE = auto()
+    LINGER = auto()
+
+
+PATIENCE_SECONDS = {
+    Phase.HEAD: 10.0,  # from its first byte to its last, at whatever pace; also the first byte of a new connection
+    Phase.BODY: 60.0,  # between two bytes of it
+    Phase.IDLE: 75.0,
+    Phase.LINGER: 2.0,  # for the client to read our last answer
+}
+"""For how long; an answer may take as long as it does."""
+
+
+class Handler(Protocol):
+    """Answers one request; is told what else the client sends, and whether it reads."""
+
+    def body(self, data: bytes) -> None: ...
+
+    def body_ended(self, trailers: Headers) -> None: ...
+
+    def client_left(self) -> None: ...
+
+    def body_failed(self, status: int, message: str) -> None:
+        """The rest of the body is none, or does not come: to be answered with `refuse`, else `abort`."""
+
+    def failed(self) -> None:
+        """A mistake of our own, in one of these."""
+
+    def hold(self) -> None:
+        """The client reads too slowly."""
+
+    def go_on(self) -> None: ...
+
+    def cut(self) -> None:
+        """The time to end by itself is over."""
+
+
+class Serving(Protocol):
+    """What all connections of a worker share."""
+
+    is_stopping: bool
+
+    def begin(self, connection: "ClientConnection", ask: Ask) -> Handler | None:
+        """Takes a request whose head is good; None: it has been answered already."""
+
+    def refused(self, ask: Ask | None, status: int) -> None:
+        """A request that was none was answered with a status."""
+
+    def opened(self, connection: "ClientConnection") -> bool:
+        """False: there is no room for it."""
+
+    def closed(self, connection: "ClientConnection") -> None: ...
+
+
+class ClientConnection(asyncio.Protocol):
+    """A state machine over `Phase`; at most one request is under way."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, serving: Serving, loop: asyncio.AbstractEventLoop) -> None:
+        self._serving = serving
+        self._loop = loop
+        self._ahead = b""
+        self._handler: Handler | None = None
+        self._body: Body | None = None
+        self._is_busy = self._is_unread = self._is_held = self._is_refused = False
+        self.peer = ""
+        self.phase = Phase.HEAD
+        self.since = loop.time()
+        self._keeps_alive = True
+        self._version = "1.1"
+        self._ends_by_closing = False
+
+    # ---- asyncio's ---------------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(high=0)
+        peer = transport.get_extra_info("peername")
+        self.peer = peer[0] if peer else ""
+        if not self._serving.opened(self):
+            self.refuse(503, "too many connections")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._serving.closed(self)
+        handler, self._handler = self._handler, None
+        if handler is not None:
+            handler.client_left()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._take(data)
+        except Exception:
+            log.exception("a request could not be forwarded")
+            self._admit_mistake()
+
+    def _take(self, data: bytes) -> None:
+        if self._body is not None:
+            self.since = self._loop.time()
+            self._take_body(self._body, data)
+        elif self.phase is not Phase.LINGER:
+            self._ahead = self._ahead + data if self._ahead else data
+            if not self._is_busy:
+                self._take_head()
+            elif len(self._ahead) > MOST_AHEAD_BYTES:
+                self._read(False)
+
+    def pause_writing(self) -> None:
+        self._is_held = True
+        if self._handler is not None:
+            self._handler.hold()
+
+    def resume_writing(self) -> None:
+        self._is_held = False
+        if self._handler is not None:
+            self._handler.go_on()
+        else:
+            self._go_on_ahead()
+
+    # ---- for who answers ---------------------------------------------------------------------------------------------
+
+    @property
+    def speaks_chunks(self) -> bool:
+        return self._version == "1.1"
+
+    def write(self, data: bytes) -> None:
+        self.transport.write(data)
+
+    def framing(self, *, has_length: bool, has_body: bool) -> bytes:
+        """The lines of an answer's head that say how long it is, and whether the connection ends behind it."""
+        if self._body is not None or self._serving.is_stopping:
+            self._keeps_alive = False
+        if not has_body or has_length:
+            return self._connection_line()
+        if self.speaks_chunks:
+            return b"Transfer-Encoding: chunked\r\n" + self._connection_line()
+        self._ends_by_closing, self._keeps_alive = True, False
+        return b"Connection: close\r\n"
+
+    def finished(self) -> None:
+        """The answer is written to its end: the next request's turn."""
+        self._handler, self._is_busy = None, False
+        if not self._keeps_alive or self._serving.is_stopping:
+            self._close_gently()
+            return
+        self.phase, self.since = Phase.IDLE, self._loop.time()
+        if self._ahead:
+            self._loop.call_soon(self._go_on_ahead)
+
+    def answer(self, status: int, body: bytes, *more: bytes, close: bool = False) -> None:
+        """A whole answer of our own, in JSON; `more` are header lines."""
+        self._keeps_alive = self._keeps_alive and not close
+        lines = b"".join((*more, self.framing(has_length=True, has_body=True)))
+        head = b"HTTP/1.1 %d %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%b\r\n"
+        self.write(head % (status, REASONS[status], len(body), lines) + body)
+        self.finished()
+
+    def refuse(self, status: int, message: str) -> None:
+        """Ends the connection with an answer to what was no request."""
+        self._handler, self._is_busy, self._is_refused = None, True, True
+        body = json.dumps({"error": {"code": "runbookd_rejected_framing", "message": message}}).encode()
+        self.answer(status, body, close=True)
+
+    def abort(self) -> None:
+        """Ends the connection inside an answer, so that no client can take it for the answer's end."""
+        self._handler = None
+        if self._ends_by_closing:
+            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            self.transport.abort()
+        else:
+            self.transport.close()
+
+    def read_body(self, wanted: bool) -> None:
+        """Whether more of the body can be taken."""
+        self._read(wanted)
+        self.since = self._loop.time()
+
+    def switch(self) -> None:
+        """From here on the connection is no HTTP: what comes goes to the handler as it is."""
+        self._body, self.phase, self._keeps_alive = _Anything(), Phase.ANSWER, False
+        if ahead := self._ahead:
+            self._ahead = b""
+            self._take_body(self._body, ahead)
+
+    # ---- for the server ----------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Ends now if nothing is under way, else behind the answer."""
+        if not self._is_busy and self.phase is not Phase.LINGER:
+            self.transport.close()
+
+    def cut(self) -> None:
+        if self._handler is not None:
+            self._handler.cut()
+
+    def look_at_the_clock(self, now: float) -> None:
+        """Ends what has waited for too long."""
+        most = PATIENCE_SECONDS.get(self.phase)
+        if most is None or now - self.since < most or self._is_unread:
+            return
+        if self.phase is Phase.BODY and self._handler is not None:
+            self.phase = Phase.ANSWER
+            self._handler.body_failed(408, "the body of the request stopped coming")
+        elif self.phase is Phase.HEAD and self._ahead:
+            self._serving.refused(None, 408)
+            self.refuse(408, "the head of the request did not come in time")
+        else:
+            self.transport.abort() if self.phase is Phase.LINGER else self.transport.close()
+
+    # ---- one request -------------------------------------------------------------------------------------------------
+
+    def _go_on_ahead(self) -> None:
+        if not self._is_busy and self._ahead and not self.transport.is_closing():
+            self.data_received(b"")
+
+    def _admit_mistake(self) -> None:
+        if self._handler is not None:
+            self._handler.failed()
+        else:
+            self.transport.abort()
+
+    def _take_head(self) -> None:
+        if self._is_held:
+            return
+        if self._ahead[:2] == b"\r\n":
+            self._ahead = self._ahead.lstrip(b"\r\n")
+        if self.phase is Phase.IDLE:
+            self.phase, self.since = Phase.HEAD, self._loop.time()
+        end = self._ahead.find(_BLANK)
+        if end < 0 or end > MOST_HEAD_BYTES:
+            self._wait_for_head(end)
+            return
+        head, self._ahead = self._ahead[: end + 4], self._ahead[end + 4 :]
+        self._read(True)
+        reading = _Head()
+        parser = HttpRequestParser(reading)
+        try:
+            parser.feed_data(head)
+        except HttpParserUpgrade:
+            pass
+        except HttpParserError as error:
+            reading.wrong = str(error.__context__ or error)
+        self._is_busy, self.phase = True, Phase.ANSWER
+        self._begin(parser, reading)
+
+    def _wait_for_head(self, end: int) -> None:
+        if len(self._ahead) > MOST_HEAD_BYTES:
+            self._refuse_head(431, f"the head of the request is longer than {MOST_HEAD_BYTES >> 10} KiB")
+        elif end < 0 and b"\n" in self._ahead.replace(b"\r\n", b""):
+            self._refuse_head(400, "lines end with CR LF")
+
+    def _refuse_head(self, status: int, message: str) -> None:
+        self._is_busy, self._ahead = True, b""
+        self._serving.refused(None, status)
+        self.refuse(status, message)
+
+    def _begin(self, parser: HttpRequestParser, reading: "_Head") -> None:
+        if reading.wrong is not None or not reading.is_complete:
+            self._refuse_head(400, reading.wrong or "not a request")
+            return
+        ask = _ask(parser, reading, self.peer)
+        self._version = ask.version
+        if fault := framing_fault(ask.method, ask.version, ask.target, ask.headers, ask.sent):
+            self._ahead = b""
+            self._serving.refused(ask, fault[0])
+            self.refuse(*fault)
+            return
+        self._keeps_alive = is_persistent(ask.version, ask.sent.get(b"connection"))
+        self._ends_by_closing = False
+        length = body_length(ask.sent)
+        self._body = _Chunks(parser, reading) if length is None else _Length(length) if length else None
+        handler = self._handler = self._serving.begin(self, ask)
+        if handler is None:
+            return
+        if self._body is None:
+            handler.body_ended(())
+        else:
+            self._await_body(self._body, expects=ask.sent.get(b"expect", b"").lower() == b"100-continue")
+
+    def _await_body(self, body: "Body", *, expects: bool) -> None:
+        self.phase, self.since = Phase.BODY, self._loop.time()
+        if self._ahead:
+            ahead, self._ahead = self._ahead, b""
+            self._take_body(body, ahead)
+        elif expects and self.speaks_chunks:
+            self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _take_body(self, body: "Body", data: bytes) -> None:
+        piece, rest = body.take(data)
+        handler = self._handler
+        if piece and handler is not None:
+            handler.body(piece)
+        if body.is_whole:
+            self._body, self._ahead = None, rest
+            self._keeps_alive = self._keeps_alive and not body.has_surplus
+            if self.phase is Phase.BODY:
+                self.phase = Phase.ANSWER
+            if handler is not None and handler is self._handler:
+                handler.body_ended(body.trailers)
+        elif body.wrong is not None:
+            self._body, self._keeps_alive = None, False
+            if handler is not None:
+                handler.body_failed(400, body.wrong)
+
+    # ---- the connection ----------------------------------------------------------------------------------------------
+
+    def _connection_line(self) -> bytes:
+        if not self._keeps_alive:
+            return b"Connection: close\r\n"
+        return b"" if self._version == "1.1" else b"Connection: keep-alive\r\n"
+
+    def _read(self, wanted: bool) -> None:
+        if wanted is self._is_unread:
+            self._is_unread = not wanted
+            (self.transport.resume_reading if wanted else self.transport.pause_reading)()
+
+    def _close_gently(self) -> None:
+        """A connection closed on top of unread bytes would be reset, and our last answer lost with it."""
+        if self._body is None and not self._ahead and not self._is_refused:
+            self.transport.close()
+            return
+        self.phase, self.since = Phase.LINGER, self._loop.time()
+        self._body, self._ahead = None, b""
+        self._read(True)
+        self.transport.write_eof()
+
+
+class Body(Protocol):
+    """The rest of a request's body."""
+
+    @property
+    def is_whole(self) -> bool: ...
+
+    @property
+    def has_surplus(self) -> bool:
+        """More came behind it, and is lost."""
+
+    @property
+    def wrong(self) -> str | None: ...
+
+    @property
+    def trailers(self) -> Headers: ...
+
+    def take(self, data: bytes) -> tuple[bytes, bytes]:
+        """What of it belongs to the body, and what does not."""
+
+
+class _Head:
+    """What the parser says of one request; behind the head come chunks and trailers."""
+
+    __slots__ = ("has_surplus", "headers", "is_complete", "is_whole", "pieces", "target", "trailers", "wrong")
+
+    def __init__(self) -> None:
+        self.target = b""
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.trailers: list[tuple[bytes, bytes]] = []
+        self.pieces: list[bytes] = []
+        self.is_complete = self.is_whole = self.has_surplus = False
+        self.wrong: str | None = None
+
+    def on_message_begin(self) -> None:
+        self.has_surplus = self.is_complete
+
+    def on_url(self, url: bytes) -> None:
+        if not self.is_complete:
+            self.target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self.is_complete:
+            self.headers.append((name, value.strip()))
+        elif not self.is_whole:
+            self.trailers.append((name, value.strip()))
+
+    def on_headers_complete(self) -> None:
+        self.is_complete = True
+
+    def on_body(self, data: bytes) -> None:
+        if not self.is_whole:
+            self.pieces.append(data)
+
+    def on_message_complete(self) -> None:
+        self.is_whole = True
+
+
+def _ask(parser: HttpRequestParser, reading: _Head, peer: str) -> Ask:
+    path, _, query = reading.target.partition(b"?")
+    return Ask(
+        method=parser.get_method().decode(),
+        version=parser.get_http_version(),
+        target=reading.target,
+        path=unquote(path.decode("latin-1")),
+        query=query,
+        headers=reading.headers,
+        sent=by_name(reading.headers),
+        peer=peer,
+    )
+
+
+class _Length:
+    """The rest of a body whose length is known."""
+
+    __slots__ = ("_left",)
+    has_surplus = False
+    wrong: str | None = None
+    trailers: Headers = ()
+
+    def __init__(self, length: int) -> None:
+        self._left = length
+
+    @property
+    def is_whole(self) -> bool:
+        return not self._left
+
+    def take(self, data: bytes) -> tuple[bytes, bytes]:
+        if len(data) <= self._left:
+            self._left -= len(data)
+            return data, b""
+        left, self._left = self._left, 0
+        return data[:left], data[left:]
+
+
+class _Chunks:
+    """The rest of a chunked body. What follows it in the same piece is lost, and the connection ends behind the answer:
+    the parser does not say where it begins."""
+
+    __slots__ = ("_parser", "_reading", "wrong")
+
+    def __init__(self, parser: HttpRequestParser, reading: _Head) -> None:
+        self._parser = parser
+        self._reading = reading
+        self.wrong: str | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        return self._reading.is_whole
+
+    @property
+    def has_surplus(self) -> bool:
+        return self._reading.has_surplus
+
+    @property
+    def trailers(self) -> Headers:
+        return self._reading.trailers
+
+    def take(self, data: bytes) -> tuple[bytes, bytes]:
+        try:
+            self._parser.feed_data(data)
+        except HttpParserError as error:
+            self.wrong = str(error)
+        piece = b"".join(self._reading.pieces)
+        self._reading.pieces.clear()
+        return piece, b""
+
+
+class _Anything:
+    """Bytes without end, of a connection that has switched."""
+
+    __slots__ = ()
+    is_whole = has_surplus = False
+    wrong: str | None = None
+    trailers: Headers = ()
+
+    def take(self, data: bytes) -> tuple[bytes, bytes]:
+        return data, b""

@@ -1,0 +1,62 @@
+"""The gate of the proxy port: decides for each request whether it is answered here, refused, or forwarded."""
+
+from collections.abc import Callable
+
+from starlette.types import ASGIApp
+
+from daemon.adapters.proxy.answers import error_of, plain_error
+from daemon.adapters.proxy.asgi import OwnAnswer
+from daemon.adapters.proxy.connection import ClientConnection, Handler
+from daemon.adapters.proxy.forward import Forwarder
+from daemon.adapters.proxy.health import OWN_PATHS
+from daemon.adapters.proxy.observer import Observer
+from daemon.adapters.proxy.tap import Ask
+from daemon.domain.event import Fault
+from daemon.logic.guarding import is_denied
+
+_DENIAL = (
+    "This path is for callers on the upstream's own host and is not forwarded; "
+    "RUNBOOKD_PROXY_ALLOW_MANAGEMENT=true would allow it."
+)
+_STRANGER = "This proxy does not know the key; its owner keeps the list (RUNBOOKD_PROXY_CLIENT_KEYS_FILE)."
+_NO_WEBSOCKET = "WebSocket is not spoken here; send the same request over HTTP."
+
+
+class Gate:
+    """Nothing of a framework stands between the connection and the hot path."""
+
+    def __init__(
+        self,
+        *,
+        forwarder: Forwarder,
+        observer: Observer,
+        own: ASGIApp,
+        allow_management: bool,
+        is_known: Callable[[Ask], bool] | None = None,
+    ) -> None:
+        self._forwarder = forwarder
+        self._observer = observer
+        self._own = own
+        self._allow_management = allow_management
+        self._is_known = is_known
+
+    def begin(self, connection: ClientConnection, ask: Ask) -> Handler | None:
+        """None: it has been answered."""
+        if ask.path in OWN_PATHS and ask.method in ("GET", "HEAD"):
+            return OwnAnswer(self._own, connection, ask)
+        if not self._allow_management and is_denied(ask.target.partition(b"?")[0]):
+            return self._refuse(connection, ask, 403, plain_error("runbookd_denied", _DENIAL))
+        if self._is_known is not None and not self._is_known(ask):
+            return self._refuse(connection, ask, 401, error_of(self._observer.fuses, ask, 401, _STRANGER))
+        if ask.sent.get(b"upgrade", b"").lower() == b"websocket":
+            return self._refuse(connection, ask, 426, plain_error("runbookd_denied", _NO_WEBSOCKET))
+        return self._forwarder.begin(connection, ask)
+
+    def refused(self, ask: Ask | None, status: int) -> None:
+        """What was no request has been answered."""
+        self._observer.refuse(ask, status, Fault.REJECTED_FRAMING)
+
+    def _refuse(self, connection: ClientConnection, ask: Ask, status: int, body: bytes) -> Handler | None:
+        self._observer.refuse(ask, status, Fault.DENIED)
+        connection.answer(status, body, close=True)
+        return None

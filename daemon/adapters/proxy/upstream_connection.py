@@ -1,0 +1,286 @@
+"""One connection to the upstream: HTTP/1.1 by callbacks, carrying one call after another.
+
+A request is sent again only when nothing was paid for: on a connection out of the pool that died before the request was
+written in full, or so soon after that its death had been under way already, or when it asks for nothing done twice.
+"""
+
+import asyncio
+import logging
+import select
+from typing import Protocol, cast
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
+from daemon.adapters.proxy.calls import Call
+from daemon.domain.errors import UpstreamFault
+from daemon.domain.event import Fault
+from daemon.logic.forwarding import BODILESS, Headers
+
+log = logging.getLogger(__name__)
+
+IDLE_SECONDS = 8.0
+"""The upstream drops a connection that is silent for 10 s: ours must be younger when it is used again."""
+MOST_HEAD_BYTES = 131072
+MOST_HEADERS = 256
+ALREADY_DYING_SECONDS = 0.05
+WAS_IDLE_SECONDS = 1.0
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Pool(Protocol):
+    """Where connections wait for their next call."""
+
+    def keep(self, connection: "Connection") -> None: ...
+
+    def forget(self, connection: "Connection") -> None: ...
+
+    def connect(self, call: Call) -> None:
+        """Sends a call on a new connection."""
+
+
+class Connection(asyncio.Protocol):
+    """In the pool, or carrying a call."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, pool: Pool, loop: asyncio.AbstractEventLoop) -> None:
+        self._pool = pool
+        self._loop = loop
+        self._call: Call | None = None
+        self._answer = Answer("")
+        self._poll = select.poll()
+        self.idle_since: float | None = None
+        """None: it has not carried a call yet."""
+        self._was_idle: float | None = None
+        self._written_at: float | None = None
+        """When the request had left us in full; None: it has not yet."""
+        self._is_held = self._is_paused = self._has_switched = False
+
+    # ---- for the pool and the call -----------------------------------------------------------------------------------
+
+    def carry(self, call: Call) -> None:
+        """Sends what there is of the request."""
+        self._call, call.connection = call, self
+        self._was_idle = None if self.idle_since is None else self._loop.time() - self.idle_since
+        self._answer, self._written_at = Answer(call.method), None
+        self.write(call.so_far() or b"")
+        call.asker.body_wanted()
+
+    def is_usable(self, now: float) -> bool:
+        """Whether it is young enough, and nothing waits to be read: not even its end."""
+        is_young = self.idle_since is None or now - self.idle_since <= IDLE_SECONDS
+        return is_young and not self.transport.is_closing() and not self._poll.poll(0)
+
+    def write(self, data: bytes) -> None:
+        if data:
+            self.transport.write(data)
+        if self._call is not None and self._call.is_complete and not self._is_held:
+            self._written_at = self._loop.time()
+
+    def drop(self) -> None:
+        self._call = None
+        self.transport.abort()
+
+    def read_on(self, wanted: bool) -> None:
+        if wanted is self._is_paused:
+            self._is_paused = not wanted
+            (self.transport.resume_reading if wanted else self.transport.pause_reading)()
+
+    # ---- asyncio's ---------------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(high=0)
+        self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+
+    def data_received(self, data: bytes) -> None:
+        call = self._call
+        if call is None:
+            self.transport.abort()  # nobody asked
+            return
+        try:
+            self._take(call, data)
+        except Exception:
+            log.exception("an answer could not be passed on")
+            self.drop()
+            call.asker.failed()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._pool.forget(self)
+        call, self._call = self._call, None
+        if call is None:
+            return
+        call.connection = None
+        if exc is None and (self._has_switched or self._answer.ends_by_closing):
+            call.is_over = True
+            call.asker.ended(())
+        elif not self._answer.has_begun and self._may_repeat(call):
+            self._pool.connect(call)
+        else:
+            self._fail(call, None)
+
+    def pause_writing(self) -> None:
+        self._is_held, self._written_at = True, None
+        if self._call is not None:
+            self._call.asker.body_held()
+
+    def resume_writing(self) -> None:
+        self._is_held = False
+        self.write(b"")
+        if self._call is not None:
+            self._call.asker.body_wanted()
+
+    # ---- one answer --------------------------------------------------------------------------------------------------
+
+    def _take(self, call: Call, data: bytes) -> None:
+        asker, answer = call.asker, self._answer
+        if self._has_switched:
+            asker.data(data)
+            return
+        wrong = answer.feed(data)
+        for status, headers in answer.take_interims():
+            asker.interim(status, headers)
+        if (final := answer.take_headers()) is not None:
+            call.forget()
+            if answer.status == 101:
+                self._has_switched = True
+                asker.switched(final, answer.surplus)
+                return
+            asker.head(answer.status, answer.reason, final)
+        if (body := answer.take_body()) and self._call is call:
+            asker.data(body)
+        if self._call is not call:
+            return
+        if wrong is not None:
+            self._fail(call, wrong)
+        elif answer.is_whole:
+            self._end(call)
+        else:
+            asker.flush()
+
+    def _end(self, call: Call) -> None:
+        """The connection goes back into the pool, if both sides are where they should be."""
+        self._call = call.connection = None
+        call.is_over = True
+        if call.is_complete and not self._is_held and self._answer.leaves_open:
+            self.read_on(True)
+            self.idle_since = self._loop.time()
+            self._pool.keep(self)
+        else:
+            self.transport.abort()
+        call.asker.ended(self._answer.trailers)
+
+    def _fail(self, call: Call, wrong: str | None) -> None:
+        self._call = call.connection = None
+        call.is_over = True
+        self.transport.abort()
+        if wrong is not None:
+            fault = UpstreamFault(Fault.UPSTREAM_PROTOCOL, f"the upstream's answer is {wrong}")
+        elif self._answer.status:
+            fault = UpstreamFault(Fault.TRUNCATED, "the upstream broke off")
+        else:
+            fault = UpstreamFault(Fault.UPSTREAM_PROTOCOL, "the upstream broke the conversation off before it answered")
+        call.asker.fault(fault)
+
+    def _may_repeat(self, call: Call) -> bool:
+        if self._was_idle is None or call.so_far() is None:
+            return False
+        if self._written_at is None or (call.method in SAFE_METHODS and call.is_complete):
+            return True
+        was_dying = self._loop.time() - self._written_at <= ALREADY_DYING_SECONDS
+        return was_dying and self._was_idle >= WAS_IDLE_SECONDS
+
+
+class Answer:
+    """What the parser says of one answer, with those before it that are only interim."""
+
+    def __init__(self, method: str) -> None:
+        self._parser = HttpResponseParser(self)
+        self._is_head = method == "HEAD"
+        self._interims: list[tuple[int, Headers]] = []
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._pieces: list[bytes] = []
+        self._head_bytes = 0
+        self._is_told = self._is_closed = self._has_surplus = False
+        self.has_begun = self.is_whole = False
+        self.status = 0
+        """0 until the head of the final answer is there."""
+        self.reason = self.surplus = b""
+        self.trailers: list[tuple[bytes, bytes]] = []
+
+    def feed(self, data: bytes) -> str | None:
+        """What is wrong with it; None: nothing so far."""
+        self.has_begun = True
+        if not self.status:
+            self._head_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except HttpParserUpgrade as upgrade:
+            self.surplus = data[upgrade.args[0] :]
+        except HttpParserError:
+            return None if self.is_whole else "malformed"
+        is_long = self._head_bytes > MOST_HEAD_BYTES if not self.status else len(self._headers) > MOST_HEADERS
+        return "too long" if is_long else None
+
+    @property
+    def ends_by_closing(self) -> bool:
+        """Whether the end of the connection is that of the body."""
+        names = {name.lower() for name, _ in self._headers}
+        has_length = b"content-length" in names or b"transfer-encoding" in names
+        return bool(self.status) and not has_length and self.status not in BODILESS
+
+    @property
+    def leaves_open(self) -> bool:
+        """Whether another request may follow on the connection."""
+        return not self._is_closed and not self._has_surplus
+
+    def take_interims(self) -> list[tuple[int, Headers]]:
+        interims, self._interims = self._interims, []
+        return interims
+
+    def take_headers(self) -> Headers | None:
+        """Those of the final answer, once."""
+        if not self.status or self._is_told:
+            return None
+        self._is_told = True
+        return self._headers
+
+    def take_body(self) -> bytes:
+        pieces, self._pieces = self._pieces, []
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    # ---- the parser's ------------------------------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        if self.is_whole:
+            self._has_surplus = True
+        else:
+            self._headers = []
+
+    def on_status(self, reason: bytes) -> None:
+        if not self.status:
+            self.reason = reason
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self.status:
+            self._headers.append((name, value.strip()))
+        elif not self.is_whole:
+            self.trailers.append((name, value.strip()))
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if self.status or status == 100:
+            return
+        if 101 < status < 200:
+            self._interims.append((status, self._headers))
+            return
+        self.status = status
+        self._is_closed = not self._parser.should_keep_alive()
+        self.is_whole = self._is_head
+
+    def on_body(self, data: bytes) -> None:
+        if not self.is_whole:
+            self._pieces.append(data)
+
+    def on_message_complete(self) -> None:
+        self.is_whole = bool(self.status)
