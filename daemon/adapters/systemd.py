@@ -1,7 +1,22 @@
-"""Words to the service manager (sd_notify): one datagram each; nothing happens where nobody listens."""
+"""The service manager: words to it (sd_notify), one datagram each, and the sockets that it hands over.
+
+Nothing happens where there is none."""
 
 import os
 import socket
+from collections.abc import Sequence
+
+FIRST_FD = 3
+HANDING_OVER = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID")
+
+
+def take_listening_fds() -> Sequence[int]:
+    """The file descriptors of the sockets that were opened for this process (sd_listen_fds); only the first call has
+    them, and no child of ours hears of them."""
+    said = {name: os.environ.pop(name, "") for name in HANDING_OVER}
+    if said["LISTEN_PID"] != str(os.getpid()) or not said["LISTEN_FDS"].isdecimal():
+        return ()
+    return range(FIRST_FD, FIRST_FD + int(said["LISTEN_FDS"]))
 
 
 def notify(*assignments: str) -> bool:

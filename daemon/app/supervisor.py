@@ -1,26 +1,29 @@
 """The supervisor: runs the proxy workers and the control plane, and starts again what ends."""
 
 import asyncio
+import contextlib
 import logging
 import signal
 import sys
-from asyncio.subprocess import Process
-from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from daemon.adapters import logs, systemd
 from daemon.adapters.clock import SystemClock
 from daemon.adapters.config.settings import Settings
-from daemon.app.serving import listen
+from daemon.app.child import Child
+from daemon.app.serving import Doors, listen
 from daemon.domain.errors import CannotStart
 from daemon.engine.supervise import Tasks
 
 log = logging.getLogger(__name__)
 
-BACK_OFF_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
-STEADY_SECONDS = 60.0
-"""A child that ran so long starts at the shortest back-off again."""
+SHUT_AFTER_FAILURES = 3
+"""In a row: a worker's share of the connects goes to the others, until it serves again."""
+REFUSE_AFTER_FAILURES = 10
+"""So long they wait where there are no others: more than a minute."""
 POLL_SECONDS = 0.05
+PROBE_SECONDS = 2.0
 GRACE_SECONDS = 15.0
 """For a child's own stop, beyond the drain."""
 CANNOT_START = 3
@@ -29,74 +32,31 @@ CANNOT_START = 3
 def serve(settings: Settings, config: Path | None) -> int:
     """Runs until SIGTERM or SIGINT; SIGHUP reloads the rules. Raises `CannotStart`."""
     logs.configure(settings.log_level, settings.log_format)
-    for host, port, name in (
-        (settings.proxy_host, settings.proxy_port, "RUNBOOKD_PROXY_PORT"),
-        (settings.control_host, settings.control_port, "RUNBOOKD_CONTROL_PORT"),
-    ):
-        listen(host, port, setting=name).close()
-    return asyncio.run(Supervisor(settings, config).run())
+    with contextlib.closing(_doors(settings)) as doors:
+        listen(settings.control_host, settings.control_port, setting="RUNBOOKD_CONTROL_PORT").close()
+        return asyncio.run(Supervisor(settings, config, doors).run())
 
 
-class Child:
-    """One process of ours. It is started again whenever it ends, later each time."""
-
-    def __init__(self, name: str, command: Sequence[str], clock: SystemClock, ended: Callable[[int], None]) -> None:
-        """`ended` is told each exit code but that of the last stop."""
-        self.name = name
-        self._command = command
-        self._clock = clock
-        self._ended = ended
-        self._process: Process | None = None
-        self._stopped = asyncio.Event()
-
-    async def run(self) -> None:
-        """Until `stop`."""
-        failures = 0
-        while not self._stopped.is_set():
-            began = self._clock.monotonic()
-            self._process = await asyncio.create_subprocess_exec(*self._command, start_new_session=True)
-            code = await self._process.wait()
-            if self._stopped.is_set():
-                return
-            failures = 0 if self._clock.monotonic() - began > STEADY_SECONDS else failures + 1
-            pause = BACK_OFF_SECONDS[min(max(failures - 1, 0), len(BACK_OFF_SECONDS) - 1)]
-            self._ended(code)
-            log.error("%s ended with %d; it is started again in %g s", self.name, code, pause)
-            await asyncio.sleep(pause)
-
-    def send(self, number: signal.Signals) -> None:
-        """To the process, if there is one."""
-        if self._process is not None and self._process.returncode is None:
-            self._process.send_signal(number)
-
-    async def stop(self, timeout_seconds: float) -> None:
-        """SIGTERM, and SIGKILL to what has not ended in time."""
-        self._stopped.set()
-        self.send(signal.SIGTERM)
-        if self._process is None:
-            return
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                await self._process.wait()
-        except TimeoutError:
-            log.error("%s did not stop within %g s and is killed", self.name, timeout_seconds)
-            self.send(signal.SIGKILL)
+def _doors(settings: Settings) -> Doors:
+    """Opened before any child starts; the service manager's, where it hands over some."""
+    if fds := systemd.take_listening_fds():
+        return Doors.adopt(fds, settings.proxy_port, settings.proxy_workers)
+    return Doors.open(settings.proxy_host, settings.proxy_port, settings.proxy_workers)
 
 
 class Supervisor:
     """The tree of processes. The proxy goes on whatever becomes of the control plane."""
 
-    def __init__(self, settings: Settings, config: Path | None) -> None:
+    def __init__(self, settings: Settings, config: Path | None, doors: Doors) -> None:
         self._settings = settings
+        self._doors = doors
+        self._address = doors.address
         self._clock = clock = SystemClock()
         self._stop = asyncio.Event()
         self._is_ready = self._cannot_start = False
-        head = [sys.executable, "-P", "-m", "daemon", *(["--config", str(config)] if config else [])]
-        self._proxies = [
-            Child(f"proxy {worker}", [*head, "proxy", "--worker", str(worker)], clock, self._proxy_ended)
-            for worker in range(settings.proxy_workers)
-        ]
-        self._control = Child("control", [*head, "control"], clock, lambda code: None)
+        self._head = [sys.executable, "-P", "-m", "daemon", *(["--config", str(config)] if config else [])]
+        self._proxies = [self._proxy(worker) for worker in range(settings.proxy_workers)]
+        self._control = Child("control", [*self._head, "control"], clock)
 
     async def run(self) -> int:
         """The exit code. Raises `CannotStart` when a proxy cannot."""
@@ -118,14 +78,29 @@ class Supervisor:
             raise CannotStart("the proxy cannot start: its own line above says why")
         return 0
 
-    def _proxy_ended(self, code: int) -> None:
+    def _proxy(self, worker: int) -> Child:
+        door = self._doors.of(worker)
+        command = [*self._head, "proxy", "--worker", str(worker), "--listen-fd", str(door)]
+        return Child(
+            f"proxy {worker}", command, self._clock, ended=partial(self._proxy_ended, worker), pass_fds=(door,)
+        )
+
+    def _proxy_ended(self, worker: int, code: int) -> None:
         """What keeps a proxy from starting at all is told at once, not tried for ever."""
-        if code == CANNOT_START and not self._is_ready:
+        proxy = self._proxies[worker]
+        if code == CANNOT_START and (proxy.lives == 1 or not self._is_ready):
             self._cannot_start = True
             self._stop.set()
+            return
+        is_hopeless = proxy.failures >= REFUSE_AFTER_FAILURES
+        if proxy.failures >= SHUT_AFTER_FAILURES and self._doors.shut(worker, even_the_last=is_hopeless):
+            log.error("%s fails again and again: until it serves, no connect is given to it", proxy.name)
 
     async def _stop_children(self) -> None:
         """First the proxies, each with time to drain: the control plane takes their last events in."""
+        self._doors.close()  # before the proxies close theirs: no new connect shall wait for nobody
+        for proxy in self._proxies:
+            proxy.ask_stop()
         systemd.stopping("waiting for open streams")
         drain = self._settings.proxy_drain + GRACE_SECONDS
         systemd.extend_timeout(drain + GRACE_SECONDS)
@@ -133,9 +108,8 @@ class Supervisor:
         await self._control.stop(GRACE_SECONDS)
 
     async def _tell_ready(self) -> None:
-        """Ready is when requests are taken."""
-        settings = self._settings
-        while not await _answers(settings.proxy_host, settings.proxy_port):  # noqa: ASYNC110 another process
+        """Ready is when requests are answered: to connect, the socket alone suffices."""
+        while not await _answers(*self._address):  # noqa: ASYNC110 another process
             await asyncio.sleep(POLL_SECONDS)
         self._is_ready = True
         systemd.ready(self._status())
@@ -147,8 +121,8 @@ class Supervisor:
                 await asyncio.sleep(seconds)
 
     def _status(self) -> str:
-        settings = self._settings
-        return f"{settings.proxy_host}:{settings.proxy_port} forwards to the upstream"
+        host, port = self._address
+        return f"{host}:{port} forwards to the upstream"
 
     def _ask_stop(self) -> None:
         """A second time: what still drains is cut."""
@@ -164,10 +138,13 @@ class Supervisor:
 
 
 async def _answers(host: str, port: int) -> bool:
+    """Whether any worker gives a status line."""
     loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     try:
-        _, writer = await asyncio.open_connection(loopback, port)
-    except OSError:
+        async with asyncio.timeout(PROBE_SECONDS):
+            reader, writer = await asyncio.open_connection(loopback, port)
+            with contextlib.closing(writer):
+                writer.write(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                return (await reader.readline()).startswith(b"HTTP/1.1 ")
+    except (OSError, TimeoutError, ValueError):
         return False
-    writer.close()
-    return True

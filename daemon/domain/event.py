@@ -1,8 +1,9 @@
 """The event: one row per request seen to its end. Its field names are the only names for these things."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
+
+import msgspec
 
 EPOCH_2020_MS = 1_577_836_800_000
 
@@ -69,9 +70,12 @@ class Source(StrEnum):
 Usage = Literal["missing", "zero", "counted"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """One request seen to its end. Instants are UTC epoch milliseconds; absent is None, never 0."""
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One request seen to its end. Instants are UTC epoch milliseconds; absent is None, never 0.
+
+    A struct, not a dataclass: one is made per request on the hot path, and a dataclass of sixty fields costs four times
+    as much there.
+    """
 
     event_id: int
     emitted_at: int
@@ -150,6 +154,9 @@ class Event:
             and (self.outcome is Outcome.OK or self.outcome is Outcome.FAILED)
             and self.fault not in CALLER_FAULTS
         )
+
+
+EVENT_FIELDS = Event.__struct_fields__
 
 
 class EventIds:

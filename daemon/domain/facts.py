@@ -1,13 +1,15 @@
-"""Facts: what a wire reads out of a request and out of its response. Nothing of a body is kept in them."""
+"""Facts: what a wire reads out of a request and out of its response. Nothing of a body is kept in them.
 
-from dataclasses import dataclass
+They are structs, not dataclasses: some are made for each request on the hot path, and a struct costs a fifth there.
+"""
+
+import msgspec
 
 from daemon.domain.thinking import ThinkingSetting
 from daemon.domain.usage import TokenUsage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestFacts:
+class RequestFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a request asks for; None where it could not be read."""
 
     model: str | None = None
@@ -18,8 +20,7 @@ class RequestFacts:
     """False for a chat stream that does not ask for usage: its absence then says nothing of the provider."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorFacts:
+class ErrorFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An error object, wherever it stood. `message` serves classification only and is never stored or shown."""
 
     status: int | None = None
@@ -32,8 +33,7 @@ class ErrorFacts:
     quota_reset_seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResponseFacts:
+class ResponseFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a response said. `error` is the error object of a non-2xx body, or one inside a started stream."""
 
     response_model: str | None = None

@@ -1,13 +1,12 @@
 """Selections: a map of event fields to what they must be; all must match, and nothing is negated."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from fnmatch import fnmatchcase
 from typing import Any
 
-from daemon.domain.event import Event, Fault, Outcome, Source, Wire
+from daemon.domain.event import EVENT_FIELDS, Event, Fault, Outcome, Source, Wire
 
-FIELDS = frozenset(field.name for field in fields(Event)) | {"usage"}
+FIELDS = frozenset(EVENT_FIELDS) | {"usage"}
 """What a selection may name."""
 
 CLOSED: Mapping[str, frozenset[str]] = {

@@ -1,13 +1,12 @@
 """Thinking: what was asked for and what was applied, in one scale."""
 
-from dataclasses import dataclass
+import msgspec
 
 LEVELS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 """Ordered. `auto` stands beside them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ThinkingSetting:
+class ThinkingSetting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`mode` is level, budget, none or auto; exactly what was said, with the canonical level beside a budget."""
 
     mode: str

@@ -1,10 +1,9 @@
 """Token usage as a response reports it: absent is None, never 0."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenUsage:
+class TokenUsage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Counters under our own names. What each wire counts inside or outside `input`/`output` is left as reported."""
 
     input_tokens: int | None = None

@@ -1,7 +1,9 @@
 """Attribution: which provider an event belongs to, from the best evidence there is, whatever its outcome."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from daemon.domain.alerts_config import ProviderPattern
 from daemon.domain.event import Event, Outcome

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -25,6 +26,7 @@ _FAMILIES = {
     "google-genai-sdk": "^google-genai-sdk/",
 }
 _PATTERNS = tuple((family, re.compile(pattern, re.IGNORECASE)) for family, pattern in _FAMILIES.items())
+_MOST_AGENT = 256
 _PRODUCT = re.compile(r"[A-Za-z][A-Za-z-]{0,31}(?=[/ ]|$)")
 
 _CODEX_TURN = b"x-codex-turn-metadata"
@@ -38,6 +40,7 @@ _TURN_HEADERS = (
     b"conversation_id",
 )
 """The narrowest first; what names a session stands for its turn where the client sends nothing better."""
+_NAMING = frozenset({_CODEX_TURN, *_TURN_HEADERS})
 
 
 class _CodexTurn(msgspec.Struct):
@@ -49,7 +52,12 @@ _TURN = msgspec.json.Decoder(_CodexTurn)
 
 def client_family(user_agent: bytes | None) -> str | None:
     """The program's family: a known one, else the first product's name without its version; None without any."""
-    agent = (user_agent or b"").decode("latin-1")
+    return _family(user_agent[:_MOST_AGENT]) if user_agent else None
+
+
+@lru_cache(maxsize=1024)
+def _family(user_agent: bytes) -> str | None:
+    agent = user_agent.decode("latin-1")
     product = _PRODUCT.match(agent)
     unknown = product[0].lower() if product else None
     return next((family for family, pattern in _PATTERNS if pattern.search(agent)), unknown)
@@ -57,6 +65,8 @@ def client_family(user_agent: bytes | None) -> str | None:
 
 def turn_id(headers: Headers) -> str | None:
     """The client's own name for the turn; the same when it sends the turn again."""
+    if _NAMING.isdisjoint(headers):
+        return None
     named = (headers[name].decode("latin-1") for name in _TURN_HEADERS if name in headers)
     return _codex_turn(headers.get(_CODEX_TURN, b"")) or next((turn for name in named if (turn := text(name))), None)
 
@@ -71,4 +81,4 @@ def _codex_turn(metadata: bytes) -> str | None:
 def marked_attempt(headers: Headers) -> int:
     """How often the client says that it has tried before: `x-stainless-retry-count`; 0 when it says nothing."""
     said = headers.get(b"x-stainless-retry-count", b"")
-    return min(int(said), MOST_ATTEMPT) if re.fullmatch(rb"[0-9]{1,9}", said) else 0
+    return min(int(said), MOST_ATTEMPT) if said and re.fullmatch(rb"[0-9]{1,9}", said) else 0

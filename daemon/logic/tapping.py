@@ -1,8 +1,9 @@
 """The taps that all wires share: they hand events or a whole body to a wire's own reading, in bounded memory."""
 
 from abc import ABC, abstractmethod
-from dataclasses import fields, replace
 from typing import ClassVar
+
+from msgspec.structs import asdict, replace
 
 from daemon.domain.facts import ErrorFacts, ResponseFacts
 from daemon.domain.thinking import ThinkingSetting
@@ -17,8 +18,9 @@ MOST_BODY_BYTES = 4 << 20
 TAIL_BYTES = 64 << 10
 MOST_ERROR_BYTES = 64 << 10
 
+_JSON_BLANKS = b" \t\r\n"
 _MODEL_KEYS = frozenset({b'"model"', b'"modelVersion"'})
-_USAGE_FIELDS = tuple(field.name for field in fields(TokenUsage))
+_NO_USAGE = TokenUsage()
 
 
 class Reading(ABC):
@@ -56,9 +58,13 @@ class Reading(ABC):
 
     def add_usage(self, usage: TokenUsage) -> None:
         """Later counters win; an object that counts nothing is no usage."""
-        known = {name: value for name in _USAGE_FIELDS if (value := getattr(usage, name)) is not None}
-        if known:
-            self.usage = replace(self.usage, **known) if self.usage else usage
+        if usage == _NO_USAGE:
+            return
+        if self.usage is None:
+            self.usage = usage
+        else:
+            known = {name: value for name, value in asdict(usage).items() if value is not None}
+            self.usage = replace(self.usage, **known)
 
     def add_model(self, model: object) -> None:
         self.response_model = text(model) or self.response_model
@@ -104,7 +110,7 @@ class StreamTap:
         self._body: BodyTap | None = None
 
     def feed(self, chunk: bytes) -> None:
-        if not self._has_begun and (begin := chunk.lstrip()[:1]):
+        if not self._has_begun and (begin := chunk.lstrip(_JSON_BLANKS)[:1]):
             self._has_begun = True
             self._body = BodyTap(self._reading) if begin in b"{[" else None
         if self._body:

@@ -2,11 +2,11 @@
 
 import json
 import sys
-from dataclasses import replace
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from daemon import cli
 from daemon.cli import events, output

@@ -56,7 +56,7 @@ class Answered:
     def interim(self, status: int, headers: Headers) -> None:
         self.interims.append(status)
 
-    def head(self, status: int, reason: bytes, headers: Headers) -> None:
+    def head(self, status: int, reason: bytes, headers: Headers, lines: bytes) -> None:
         self.status, self.reason, self.headers = status, reason, headers
         self.begun.set()
 
@@ -70,7 +70,7 @@ class Answered:
         self.pieces.put_nowait(None)
 
     def switched(self, headers: Headers, data: bytes) -> None:
-        self.head(101, b"", headers)
+        self.head(101, b"", headers, b"")
 
     def fault(self, fault: UpstreamFault) -> None:
         self.early = None if self.begun.is_set() else fault

@@ -1,13 +1,12 @@
 """An event store in memory that keeps every promise of the port; set `failing` to make it refuse."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
 
 from daemon.domain.errors import StoreFailure
-from daemon.domain.event import Event, id_floor
+from daemon.domain.event import EVENT_FIELDS, Event, id_floor
 from daemon.ports import EventQuery, Watermark
 
-FIELDS = frozenset(field.name for field in fields(Event))
+FIELDS = frozenset(EVENT_FIELDS)
 MOST = 1001
 
 

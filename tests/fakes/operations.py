@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import msgspec
+
 from daemon.domain.alert import Alert, AlertState, ResolvedBecause, Severity
 from daemon.domain.audit import AuditEntry
 from daemon.domain.errors import Conflict, StoreFailure
@@ -92,7 +94,7 @@ def _event(n: int, event_id: int, at: int) -> Event:
         thinking_match=True,
     )
     if limited:
-        return replace(
+        return msgspec.structs.replace(
             event,
             status=429,
             outcome=Outcome.FAILED,
@@ -102,7 +104,7 @@ def _event(n: int, event_id: int, at: int) -> Event:
             usage_present=None,
         )
     if spark and not claude:
-        return replace(
+        return msgspec.structs.replace(
             event,
             requested_model="gpt-5.3-codex-spark",
             model_id="gpt-5.3-codex",
@@ -110,7 +112,7 @@ def _event(n: int, event_id: int, at: int) -> Event:
             source=Source.CANARY if n % 10 == 0 else Source.CLIENT,
         )
     if n % 17 == 0:
-        return replace(event, status=None, outcome=Outcome.CLIENT_ABORT)
+        return msgspec.structs.replace(event, status=None, outcome=Outcome.CLIENT_ABORT)
     return event
 
 

@@ -1,11 +1,11 @@
 """The book of rules, on days of traffic: what fires, what does not, and when it ends."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from daemon.domain.alert import AlertState, ResolvedBecause, Severity
 from daemon.domain.event import Fault, Outcome, Source, Wire

@@ -1,6 +1,7 @@
 """One answer of the fake upstream: what is said, and how the scenario's fault spoils it."""
 
 from dataclasses import dataclass
+from math import ceil
 
 from starlette.responses import JSONResponse, Response
 
@@ -39,7 +40,7 @@ class Answer:
         if self.fault in errors.STATUS:
             provider = credential.provider if credential else "none"
             body = errors.refusal(self.fault, self.ask, provider)
-            return JSONResponse(body, status_code=errors.STATUS[self.fault])
+            return JSONResponse(body, status_code=errors.STATUS[self.fault], headers=self._retry_after())
         return self._stream() if self.ask.stream else self._whole()
 
     def _whole(self) -> Response:
@@ -47,6 +48,10 @@ class Answer:
         pieces = _spoilt_body(self.ask, body, self.fault)
         length = body if self.fault is FakeFault.TRUNCATE else b"".join(pieces)
         return self._playback(pieces, {**_JSON, "content-length": str(len(length))})
+
+    def _retry_after(self) -> dict[str, str]:
+        wait = self.rule.retry_after if self.rule else None
+        return {} if wait is None else {"retry-after": str(ceil(wait))}
 
     def _stream(self) -> Response:
         pieces = _spoilt_frames(self.ask, wires.frames(self.ask, self._reply()), self.fault)

@@ -53,23 +53,29 @@ class Match(Strict):
 
 
 class FaultRule(Strict):
-    """A fault for a share of the requests that fit, or for every Nth of them; for all of them when neither is said."""
+    """A fault for a share of the requests that fit, for every Nth or for the first N; for all when nothing is said."""
 
     match: Match = Match()
     fault: Annotated[FakeFault, BeforeValidator(str)]
     share: float = Field(1.0, ge=0, le=1)
     every: int | None = Field(None, ge=1)
+    first: int | None = Field(None, ge=1)
+    retry_after: Duration | None = None
+    """What `Retry-After` says beside an error status, in whole seconds."""
     delay: Duration = 1.0
     """How long `slow` waits before the first byte."""
 
     @model_validator(mode="after")
     def _one_measure(self) -> "FaultRule":
-        if self.every is not None and "share" in self.model_fields_set:
-            raise ValueError("say share or every, not both")
+        said = (self.every is not None) + (self.first is not None)
+        if said > 1 or (said and "share" in self.model_fields_set):
+            raise ValueError("say share, every or first: one of them")
         return self
 
     def strikes(self, count: int) -> bool:
         """Whether the request number `count` (from 1) is struck: 12 % of 100 requests are exactly 12, evenly spread."""
+        if self.first is not None:
+            return count <= self.first
         if self.every is not None:
             return count % self.every == 0
         return floor(count * self.share + 1e-9) > floor((count - 1) * self.share + 1e-9)

@@ -22,7 +22,7 @@ def wire_error(fuses: FusedWires, wire: WireProtocol | None, status: int, reason
 
 def error_of(fuses: FusedWires, ask: Ask, status: int, message: str) -> bytes:
     """For a request that is denied."""
-    return wire_error(fuses, fuses.claim(ask.method, ask.path)[0], status, f"runbookd_{Fault.DENIED}", message)
+    return wire_error(fuses, ask.destination.wire, status, f"runbookd_{Fault.DENIED}", message)
 
 
 def upstream_error(fuses: FusedWires, wire: WireProtocol | None, fault: Fault, message: str) -> tuple[int, bytes]:

@@ -57,7 +57,7 @@ class OwnAnswer:
             "http_version": ask.version,
             "method": ask.method,
             "scheme": "http",
-            "path": ask.path,
+            "path": ask.destination.path,
             "raw_path": ask.target.partition(b"?")[0],
             "query_string": ask.query,
             "root_path": "",

@@ -17,7 +17,8 @@ class Asker(Protocol):
     def interim(self, status: int, headers: Headers) -> None:
         """An informational answer but 100: the final one follows."""
 
-    def head(self, status: int, reason: bytes, headers: Headers) -> None: ...
+    def head(self, status: int, reason: bytes, headers: Headers, lines: bytes) -> None:
+        """The headers twice: `lines` as they were sent, each behind its line break."""
 
     def data(self, data: bytes) -> None: ...
 

@@ -11,10 +11,10 @@ import socket
 import struct
 from enum import Enum, auto
 from typing import Protocol, cast
-from urllib.parse import unquote
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
+from daemon.adapters.proxy.destinations import Destination
 from daemon.adapters.proxy.tap import Ask
 from daemon.logic.forwarding import Headers, by_name, is_persistent
 from daemon.logic.framing import MOST_HEAD_BYTES, body_length, framing_fault
@@ -89,6 +89,9 @@ class Serving(Protocol):
     """What all connections of a worker share."""
 
     is_stopping: bool
+
+    def find(self, method: bytes, raw_path: bytes) -> Destination:
+        """Where a request leads."""
 
     def begin(self, connection: "ClientConnection", ask: Ask) -> Handler | None:
         """Takes a request whose head is good; None: it has been answered already."""
@@ -291,7 +294,7 @@ class ClientConnection(asyncio.Protocol):
         except HttpParserError as error:
             reading.wrong = str(error.__context__ or error)
         self._is_busy, self.phase = True, Phase.ANSWER
-        self._begin(parser, reading)
+        self._begin(parser, reading, head)
 
     def _wait_for_head(self, end: int) -> None:
         if len(self._ahead) > MOST_HEAD_BYTES:
@@ -304,11 +307,11 @@ class ClientConnection(asyncio.Protocol):
         self._serving.refused(None, status)
         self.refuse(status, message)
 
-    def _begin(self, parser: HttpRequestParser, reading: "_Head") -> None:
+    def _begin(self, parser: HttpRequestParser, reading: "_Head", head: bytes) -> None:
         if reading.wrong is not None or not reading.is_complete:
             self._refuse_head(400, reading.wrong or "not a request")
             return
-        ask = _ask(parser, reading, self.peer)
+        ask = self._ask(parser, reading, head)
         self._version = ask.version
         if fault := framing_fault(ask.method, ask.version, ask.target, ask.headers, ask.sent):
             self._ahead = b""
@@ -326,6 +329,21 @@ class ClientConnection(asyncio.Protocol):
             handler.body_ended(())
         else:
             self._await_body(self._body, expects=ask.sent.get(b"expect", b"").lower() == b"100-continue")
+
+    def _ask(self, parser: HttpRequestParser, reading: "_Head", head: bytes) -> Ask:
+        raw_path, _, query = reading.target.partition(b"?")
+        method = parser.get_method()
+        return Ask(
+            method=method.decode(),
+            version=parser.get_http_version(),
+            target=reading.target,
+            query=query,
+            destination=self._serving.find(method, raw_path),
+            headers=reading.headers,
+            lines=head[head.find(b"\r\n") : -len(_BLANK)],
+            sent=by_name(reading.headers),
+            peer=self.peer,
+        )
 
     def _await_body(self, body: "Body", *, expects: bool) -> None:
         self.phase, self.since = Phase.BODY, self._loop.time()
@@ -417,9 +435,9 @@ class _Head:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self.is_complete:
-            self.headers.append((name, value.strip()))
+            self.headers.append((name, value))
         elif not self.is_whole:
-            self.trailers.append((name, value.strip()))
+            self.trailers.append((name, value))
 
     def on_headers_complete(self) -> None:
         self.is_complete = True
@@ -430,20 +448,6 @@ class _Head:
 
     def on_message_complete(self) -> None:
         self.is_whole = True
-
-
-def _ask(parser: HttpRequestParser, reading: _Head, peer: str) -> Ask:
-    path, _, query = reading.target.partition(b"?")
-    return Ask(
-        method=parser.get_method().decode(),
-        version=parser.get_http_version(),
-        target=reading.target,
-        path=unquote(path.decode("latin-1")),
-        query=query,
-        headers=reading.headers,
-        sent=by_name(reading.headers),
-        peer=peer,
-    )
 
 
 class _Length:

@@ -156,13 +156,19 @@ class Exchange:
         self, target: bytes, body: bytes, *, is_complete: bool, without: frozenset[bytes] = frozenset()
     ) -> None:
         ask, upstream = self._ask, self._forwarder.upstream
-        lines = request_lines(
-            ask.headers, ask.sent, peer=ask.peer.encode(), authority=upstream.authority, without=without
-        )
+        lines = request_lines(ask.lines, ask.sent, without)
         framing = b"Transfer-Encoding: chunked\r\n" if self._is_chunked else b""
         if without:
             framing = b"Content-Length: %d\r\n" % len(body)
-        head = b"%b %b%b HTTP/1.1\r\n%b%b\r\n" % (ask.method.encode(), upstream.base_path, target, lines, framing)
+        head = b"%b %b%b HTTP/1.1\r\nHost: %b%b\r\nX-Forwarded-For: %b\r\n%b\r\n" % (
+            ask.method.encode(),
+            upstream.base_path,
+            target,
+            upstream.authority,
+            lines,
+            ask.peer.encode(),
+            framing,
+        )
         self._call = upstream.send(self, ask.method, head + body, is_complete=is_complete)
 
     def body_held(self) -> None:
@@ -178,9 +184,10 @@ class Exchange:
     def interim(self, status: int, headers: Headers) -> None:
         connection = self._connection
         if connection is not None and connection.speaks_chunks:
-            connection.write(status_line(status, b"") + response_lines(headers, by_name(headers), status) + b"\r\n")
+            lines = b"".join([b"\r\n%b: %b" % pair for pair in headers])
+            connection.write(status_line(status, b"") + response_lines(lines, by_name(headers), status) + b"\r\n\r\n")
 
-    def head(self, status: int, reason: bytes, headers: Headers) -> None:
+    def head(self, status: int, reason: bytes, headers: Headers, lines: bytes) -> None:
         connection = self._connection
         if connection is None:
             return
@@ -194,7 +201,7 @@ class Exchange:
         self._has_body = self._ask.method != "HEAD" and status not in BODILESS
         self._frames = self._has_body and not has_length and connection.speaks_chunks
         framing = connection.framing(has_length=has_length, has_body=self._has_body)
-        self._head = b"%b%b%b\r\n" % (status_line(status, reason), response_lines(headers, sent, status), framing)
+        self._head = b"%b%b\r\n%b\r\n" % (status_line(status, reason), response_lines(lines, sent, status), framing)
 
     def data(self, data: bytes) -> None:
         connection = self._connection

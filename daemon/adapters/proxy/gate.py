@@ -7,12 +7,11 @@ from starlette.types import ASGIApp
 from daemon.adapters.proxy.answers import error_of, plain_error
 from daemon.adapters.proxy.asgi import OwnAnswer
 from daemon.adapters.proxy.connection import ClientConnection, Handler
+from daemon.adapters.proxy.destinations import Destinations
 from daemon.adapters.proxy.forward import Forwarder
-from daemon.adapters.proxy.health import OWN_PATHS
 from daemon.adapters.proxy.observer import Observer
 from daemon.adapters.proxy.tap import Ask
 from daemon.domain.event import Fault
-from daemon.logic.guarding import is_denied
 
 _DENIAL = (
     "This path is for callers on the upstream's own host and is not forwarded; "
@@ -34,6 +33,7 @@ class Gate:
         allow_management: bool,
         is_known: Callable[[Ask], bool] | None = None,
     ) -> None:
+        self.destinations = Destinations(observer.fuses)
         self._forwarder = forwarder
         self._observer = observer
         self._own = own
@@ -42,9 +42,10 @@ class Gate:
 
     def begin(self, connection: ClientConnection, ask: Ask) -> Handler | None:
         """None: it has been answered."""
-        if ask.path in OWN_PATHS and ask.method in ("GET", "HEAD"):
+        destination = ask.destination
+        if destination.is_own:
             return OwnAnswer(self._own, connection, ask)
-        if not self._allow_management and is_denied(ask.target.partition(b"?")[0]):
+        if destination.is_denied and not self._allow_management:
             return self._refuse(connection, ask, 403, plain_error("runbookd_denied", _DENIAL))
         if self._is_known is not None and not self._is_known(ask):
             return self._refuse(connection, ask, 401, error_of(self._observer.fuses, ask, 401, _STRANGER))

@@ -3,28 +3,29 @@
 import hmac
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
 
+from daemon.adapters.proxy.destinations import NOWHERE
 from daemon.adapters.proxy.fuses import FusedWires
 from daemon.adapters.proxy.tap import Ask, Observation
 from daemon.domain.event import Event, EventIds, Fault, Outcome, Source, Wire, emitted_at_of
 from daemon.domain.facts import ErrorFacts, RequestFacts, ResponseFacts
-from daemon.domain.thinking import ThinkingSetting, thinking_match
+from daemon.domain.thinking import thinking_match
 from daemon.domain.usage import TokenUsage
 from daemon.logic.client import client_family, marked_attempt, turn_id
 from daemon.logic.faults import classify
 from daemon.logic.forwarding import CANARY
-from daemon.logic.marks import Failures, auth_index_of, client_key, other_endpoint, retry_after_seconds
+from daemon.logic.marks import Failures, auth_index_of, client_key, retry_after_seconds
 from daemon.logic.wire import WireProtocol
 from daemon.ports import Clock, EventSink
 
 log = logging.getLogger(__name__)
 
 MOST_NAME = 256
-_NOTHING = Ask(method="", path="", sent={})
-_COUNTERS = tuple(field.name for field in fields(TokenUsage))
+_NOTHING = Ask(method="", destination=NOWHERE, sent={})
+_NO_USAGE = TokenUsage()
+_NO_ERROR = ErrorFacts()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +60,7 @@ class Observer:
 
     def begin(self, ask: Ask) -> Observation:
         """From here on the request is watched."""
-        wire, endpoint = self.fuses.claim(ask.method, ask.path)
-        return Observation(ask, wire, endpoint or other_endpoint(ask.path), self.fuses, self._clock.monotonic)
+        return Observation(ask, self.fuses, self._clock.monotonic)
 
     def is_canary(self, ask: Ask) -> bool:
         """Whether the request is one of our own, by the secret that only we know."""
@@ -78,7 +78,8 @@ class Observer:
 
     def refuse(self, ask: Ask | None, status: int, fault: Fault) -> None:
         """Offers the event of a request that was not forwarded; None: it could not even be parsed."""
-        seen = Observation(ask or _NOTHING, None, "other", self.fuses, self._clock.monotonic)
+        seen = Observation(ask or _NOTHING, self.fuses, self._clock.monotonic)
+        seen.wire, seen.endpoint = None, NOWHERE.endpoint
         seen.status, seen.ending.refused = status, fault
         self.finish(seen)
 
@@ -91,7 +92,7 @@ class Observer:
         duration_ms = _ms(ended - seen.began)
         is_canary = self.is_canary(seen.ask)
         requested, processed = asked.thinking, said.thinking_processed if said else None
-        usage, error = said.usage if said else None, (said and said.error) or ErrorFacts()
+        usage, error = (said and said.usage) or _NO_USAGE, (said and said.error) or _NO_ERROR
         retry_after = retry_after_seconds(seen.retry_after, now) if seen.retry_after else None
         return Event(
             event_id=event_id,
@@ -120,9 +121,18 @@ class Observer:
             client=client_family(seen.ask.sent.get(b"user-agent")),
             source=Source.CANARY if is_canary else Source.CLIENT,
             usage_present=_usage_present(asked, outcome, said),
-            **_counters(usage),
-            **_thinking("requested", requested),
-            **_thinking("processed", processed),
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            reasoning_tokens=usage.reasoning_tokens,
+            cache_read_tokens=usage.cache_read_tokens,
+            cache_write_tokens=usage.cache_write_tokens,
+            total_tokens=usage.total_tokens,
+            thinking_requested_mode=requested.mode if requested else None,
+            thinking_requested_level=requested.level if requested else None,
+            thinking_requested_budget=requested.budget if requested else None,
+            thinking_processed_mode=processed.mode if processed else None,
+            thinking_processed_level=processed.level if processed else None,
+            thinking_processed_budget=processed.budget if processed else None,
             thinking_match=thinking_match(requested, processed),
             thinking_evidence="response_echo" if processed else None,
             finish_reason=_name(said.finish_reason) if said else None,
@@ -174,17 +184,6 @@ def _usage_present(asked: RequestFacts, outcome: Outcome, said: ResponseFacts | 
     return said.usage is not None
 
 
-def _counters(usage: TokenUsage | None) -> dict[str, Any]:
-    return {name: getattr(usage, name) for name in _COUNTERS} if usage else {}
-
-
-def _thinking(which: str, setting: ThinkingSetting | None) -> dict[str, Any]:
-    if setting is None:
-        return {}
-    said = {"mode": setting.mode, "level": setting.level, "budget": setting.budget}
-    return {f"thinking_{which}_{name}": value for name, value in said.items()}
-
-
 def _prefix(model: str | None) -> str | None:
     prefix, slash, _ = (model or "").partition("/")
     return _name(prefix) if slash else None
@@ -192,7 +191,9 @@ def _prefix(model: str | None) -> str | None:
 
 def _name(text: str | None) -> str | None:
     """Bounded, and such that it can be written down: JSON may hold halves of surrogate pairs."""
-    return text[:MOST_NAME].encode(errors="replace").decode() if text else None
+    if text is None or (text.isascii() and 0 < len(text) <= MOST_NAME):
+        return text
+    return text[:MOST_NAME].encode(errors="replace").decode() or None
 
 
 def _since(began: float, instant: float | None) -> int | None:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from daemon.adapters.proxy.connection import ClientConnection, Handler
+from daemon.adapters.proxy.destinations import Destination
 from daemon.adapters.proxy.gate import Gate
 from daemon.adapters.proxy.tap import Ask
 
@@ -56,6 +57,9 @@ class ProxyServer:
         self._look_whether_gone()
 
     # ---- for its connections -----------------------------------------------------------------------------------------
+
+    def find(self, method: bytes, raw_path: bytes) -> Destination:
+        return self._gate.destinations.find(method, raw_path)
 
     def begin(self, connection: ClientConnection, ask: Ask) -> Handler | None:
         return self._gate.begin(connection, ask)

@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+import msgspec
+
+from daemon.adapters.proxy.destinations import Destination
 from daemon.adapters.proxy.fuses import FusedWires
 from daemon.adapters.proxy.inflate import IDENTITY, Inflating, inflater
 from daemon.domain.event import Fault
 from daemon.domain.facts import RequestFacts, ResponseFacts
 from daemon.domain.soft_routing import SoftRoute
 from daemon.logic.forwarding import Headers
-from daemon.logic.wire import Tap, WireProtocol
+from daemon.logic.wire import Tap
 
 T = TypeVar("T")
 
@@ -22,18 +25,17 @@ READ_BYTES = 8 << 10
 """Of an answer are read together, once its first content was seen: per chunk nothing is done but to keep it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """The head of a request."""
 
     method: str
     version: str = "1.1"
     target: bytes = b"/"
-    path: str
-    """Decoded, without the query."""
     query: bytes = b""
+    destination: Destination
     headers: Headers = ()
-    """With their names as they were sent."""
+    lines: bytes = b""
+    """The headers as they were sent, each behind its line break."""
     sent: Mapping[bytes, bytes]
     """The first value under each lower-case name."""
     peer: str = ""
@@ -85,12 +87,10 @@ class Observation:
         "wire",
     )
 
-    def __init__(
-        self, ask: Ask, wire: WireProtocol | None, endpoint: str, fuses: FusedWires, now: Callable[[], float]
-    ) -> None:
+    def __init__(self, ask: Ask, fuses: FusedWires, now: Callable[[], float]) -> None:
         self.ask = ask
-        self.wire = wire
-        self.endpoint = endpoint
+        self.wire = ask.destination.wire
+        self.endpoint = ask.destination.endpoint
         self.ending = Ending()
         self.status: int | None = None
         self.route: SoftRoute | None = None
@@ -108,7 +108,7 @@ class Observation:
         self._now = now
         self._fuses = fuses
         self._request: RequestFacts | None = None
-        self._copy: list[bytes] | None = [] if wire else None
+        self._copy: list[bytes] | None = [] if self.wire else None
         self._copied = 0
         self._tap: Tap | None = None
         self._response_inflater: Inflating = IDENTITY
@@ -179,7 +179,7 @@ class Observation:
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         if encoding := ask.sent.get(b"content-encoding"):
             body = inflater(encoding, MOST_REQUEST_BYTES).feed(body)
-        return wire.read_request(ask.path, body) if wire is not None else RequestFacts()
+        return wire.read_request(ask.destination.path, body) if wire is not None else RequestFacts()
 
     def _read(self, tap: Tap, now: float) -> None:
         chunk = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)

@@ -24,6 +24,7 @@ MOST_HEAD_BYTES = 131072
 MOST_HEADERS = 256
 ALREADY_DYING_SECONDS = 0.05
 WAS_IDLE_SECONDS = 1.0
+_BLANK = b"\r\n\r\n"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -146,7 +147,7 @@ class Connection(asyncio.Protocol):
                 self._has_switched = True
                 asker.switched(final, answer.surplus)
                 return
-            asker.head(answer.status, answer.reason, final)
+            asker.head(answer.status, answer.reason, final, answer.lines())
         if (body := answer.take_body()) and self._call is call:
             asker.data(body)
         if self._call is not call:
@@ -194,13 +195,33 @@ class Connection(asyncio.Protocol):
 class Answer:
     """What the parser says of one answer, with those before it that are only interim."""
 
+    __slots__ = (
+        "_has_surplus",
+        "_headers",
+        "_heads_before",
+        "_interims",
+        "_is_closed",
+        "_is_head",
+        "_is_told",
+        "_parser",
+        "_pieces",
+        "_raw",
+        "has_begun",
+        "is_whole",
+        "reason",
+        "status",
+        "surplus",
+        "trailers",
+    )
+
     def __init__(self, method: str) -> None:
         self._parser = HttpResponseParser(self)
         self._is_head = method == "HEAD"
         self._interims: list[tuple[int, Headers]] = []
         self._headers: list[tuple[bytes, bytes]] = []
         self._pieces: list[bytes] = []
-        self._head_bytes = 0
+        self._raw = b""
+        self._heads_before = 0
         self._is_told = self._is_closed = self._has_surplus = False
         self.has_begun = self.is_whole = False
         self.status = 0
@@ -212,14 +233,14 @@ class Answer:
         """What is wrong with it; None: nothing so far."""
         self.has_begun = True
         if not self.status:
-            self._head_bytes += len(data)
+            self._raw = self._raw + data if self._raw else data
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade as upgrade:
             self.surplus = data[upgrade.args[0] :]
         except HttpParserError:
             return None if self.is_whole else "malformed"
-        is_long = self._head_bytes > MOST_HEAD_BYTES if not self.status else len(self._headers) > MOST_HEADERS
+        is_long = len(self._raw) > MOST_HEAD_BYTES if not self.status else len(self._headers) > MOST_HEADERS
         return "too long" if is_long else None
 
     @property
@@ -233,6 +254,14 @@ class Answer:
     def leaves_open(self) -> bool:
         """Whether another request may follow on the connection."""
         return not self._is_closed and not self._has_surplus
+
+    def lines(self) -> bytes:
+        """The headers of the final answer as they were sent, each behind its line break. To be asked once."""
+        start, raw, self._raw = 0, self._raw, b""
+        for _ in range(self._heads_before):
+            start = raw.find(_BLANK, start) + len(_BLANK)
+        start = raw.find(b"\r\n", start)
+        return raw[start : raw.find(_BLANK, start)]
 
     def take_interims(self) -> list[tuple[int, Headers]]:
         interims, self._interims = self._interims, []
@@ -263,16 +292,18 @@ class Answer:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self.status:
-            self._headers.append((name, value.strip()))
+            self._headers.append((name, value))
         elif not self.is_whole:
-            self.trailers.append((name, value.strip()))
+            self.trailers.append((name, value))
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
-        if self.status or status == 100:
+        if self.status:
             return
-        if 101 < status < 200:
-            self._interims.append((status, self._headers))
+        if 100 <= status < 200 and status != 101:
+            self._heads_before += 1
+            if status != 100:
+                self._interims.append((status, self._headers))
             return
         self.status = status
         self._is_closed = not self._parser.should_keep_alive()

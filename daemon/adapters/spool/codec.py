@@ -1,14 +1,12 @@
 """The body of a batch: columns once, then rows, so that a reader of another version takes the fields that it knows."""
 
 from collections.abc import Sequence
-from dataclasses import fields
 from operator import attrgetter
 
 import msgspec
 
+from daemon.domain.event import EVENT_FIELDS as NAMES
 from daemon.domain.event import Event
-
-NAMES = tuple(field.name for field in fields(Event))
 
 _values = attrgetter(*NAMES)
 

@@ -92,8 +92,9 @@ class SpoolWriter:
         self._file.close()
 
     def _drain(self) -> None:
-        back_off = 0.1
-        while batch := self._take():
+        """What waits by now; what comes meanwhile is gathered for the next time."""
+        back_off, upto = 0.1, self._emitted
+        while (self._pending or self._taken < upto) and (batch := self._take()):
             if self._try_write(*batch):
                 self._pending = None
                 self._wake()

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from daemon.adapters.web import shapes
 from daemon.adapters.web.problems import BadParameter
-from daemon.domain.event import Event
+from daemon.domain.event import EVENT_FIELDS, Event
 from daemon.domain.selection import CLOSED
 from daemon.domain.units import parse_duration
 from daemon.ports import EventQuery, Operations
@@ -129,7 +129,7 @@ ENDPOINTS = (
         parameters={
             "limit": f"1 to {HIGHEST_LIMIT}; {DEFAULT_LIMIT} unless said",
             "before": "Only events older than this event_id: the `next` of the page before",
-            **dict.fromkeys(shapes.EVENT_FIELDS, "Only events with this value"),
+            **dict.fromkeys(EVENT_FIELDS, "Only events with this value"),
         },
         answer=_events,
     ),

@@ -1,19 +1,17 @@
 """Shapes: what the API shows of alerts, events, mitigations, messages and the audit. Others may rely on them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from daemon.domain.alert import Alert, AlertState
 from daemon.domain.audit import AuditEntry
-from daemon.domain.event import Event
+from daemon.domain.event import EVENT_FIELDS, Event
 from daemon.domain.mitigation import Mitigation
 from daemon.domain.notification import Notification
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-EVENT_FIELDS = tuple(field.name for field in fields(Event))
 
 
 def instant(milliseconds: int | None) -> str | None:

@@ -1,12 +1,12 @@
 """The page: what is going on, in one look, whatever is broken behind it."""
 
 import re
-from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from daemon.adapters.web.app import STATIC
 from daemon.domain.alert import Severity
