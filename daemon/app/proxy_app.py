@@ -89,6 +89,7 @@ async def _serve(settings: Settings, worker: int, listener: socket.socket) -> No
         )
         await _watch(routes, places.proxy_socket(worker), stack)
         await _run(ProxyServer(gate, drain_seconds=settings.proxy_drain), listener, settings)
+        observer.settle()
 
 
 async def _run(server: ProxyServer, listener: socket.socket, settings: Settings) -> None:

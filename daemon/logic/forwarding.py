@@ -20,6 +20,7 @@ _NOT_SENT = (*_HOP_BY_HOP, "host", "expect", "x-real-ip", "forwarded", "x-forwar
 _NO_TRAILER = (*_NOT_SENT, "content-length", "content-encoding", "trailer", "authorization", "cookie", "set-cookie")
 _PERSISTENT = frozenset({b"", b"close", b"keep-alive"})
 _NEVER_NOMINATED = frozenset({b"content-length", b"host"})
+_PAIR = re.compile(rb"\r\n([^:\r]+):[ \t]*([^\r]*)")
 _NOT_PLAIN = re.compile(rb"[^\t\x20-\x7e\x80-\xff]")
 
 
@@ -35,9 +36,17 @@ _BODILESS_LINES = _lines_of((*_HOP_BY_HOP, "content-length"))
 _NO_TRAILER_LINES = _lines_of(_NO_TRAILER)
 
 
+def header_pairs(lines: bytes) -> Headers:
+    """The headers of lines that a parser has found good, each behind its line break."""
+    pairs: Headers = _PAIR.findall(lines)
+    if b" \r" in lines or b"\t\r" in lines or lines.endswith((b" ", b"\t")):
+        return [(name, value.rstrip(b" \t")) for name, value in pairs]
+    return pairs
+
+
 def by_name(headers: Headers) -> dict[bytes, bytes]:
-    """The first value under each lower-case name, without the blanks that may stand behind it."""
-    return {name.lower(): value.rstrip(b" \t") for name, value in reversed(headers)}
+    """The first value under each lower-case name."""
+    return {name.lower(): value for name, value in reversed(headers)}
 
 
 def request_lines(lines: bytes, sent: Mapping[bytes, bytes], without: frozenset[bytes] = frozenset()) -> bytes:
@@ -74,7 +83,9 @@ def last_chunk(trailers: Headers) -> bytes:
 
 def is_persistent(version: str, connection: bytes | None) -> bool:
     """Whether a connection serves further messages after this one."""
-    tokens = {token.strip() for token in (connection or b"").lower().split(b",")}
+    if connection is None:
+        return version != "1.0"
+    tokens = {token.strip() for token in connection.lower().split(b",")}
     return b"keep-alive" in tokens if version == "1.0" else b"close" not in tokens
 
 

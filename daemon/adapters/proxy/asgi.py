@@ -24,11 +24,10 @@ class OwnAnswer:
         self._body = b""
         self._task: asyncio.Task[None] | None = None
 
-    def body(self, data: bytes) -> None:
+    def body(self, data: bytes, *, last: bool, trailers: Headers = ()) -> None:
         """Nobody reads it."""
-
-    def body_ended(self, trailers: Headers) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._answer(), name="own answer")
+        if last:
+            self._task = asyncio.get_running_loop().create_task(self._answer(), name="own answer")
 
     def body_failed(self, status: int, message: str) -> None:
         self._connection.refuse(status, message)

@@ -57,13 +57,15 @@ class Carrier(Protocol):
 class Call:
     """One request under way, connected or not yet."""
 
-    __slots__ = ("_kept", "_replay", "asker", "connection", "is_complete", "is_over", "method")
+    __slots__ = ("_kept", "_replay", "asker", "connection", "is_complete", "is_over", "method", "was_held")
 
     def __init__(self, asker: Asker, method: str, first: bytes, *, is_complete: bool) -> None:
         self.asker = asker
         self.method = method
         self.is_complete = is_complete
         self.is_over = False
+        self.was_held = False
+        """Its asker was told to wait before there was a connection."""
         self.connection: Carrier | None = None
         self._replay: list[bytes] | None = [first]
         self._kept = 0
@@ -79,6 +81,7 @@ class Call:
         if self.connection is not None:
             self.connection.write(data)
         elif self._kept > MOST_WAITING_BYTES:
+            self.was_held = True
             self.asker.body_held()
 
     def abort(self) -> None:

@@ -16,7 +16,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from daemon.adapters.proxy.destinations import Destination
 from daemon.adapters.proxy.tap import Ask
-from daemon.logic.forwarding import Headers, by_name, is_persistent
+from daemon.logic.forwarding import Headers, by_name, header_pairs, is_persistent
 from daemon.logic.framing import MOST_HEAD_BYTES, body_length, framing_fault
 
 log = logging.getLogger(__name__)
@@ -59,14 +59,15 @@ PATIENCE_SECONDS = {
     Phase.LINGER: 2.0,  # for the client to read our last answer
 }
 """For how long; an answer may take as long as it does."""
+FIRST_WORDS_SECONDS = 1.0
+"""For a request on a connection that was accepted when we were told to stop."""
 
 
 class Handler(Protocol):
     """Answers one request; is told what else the client sends, and whether it reads."""
 
-    def body(self, data: bytes) -> None: ...
-
-    def body_ended(self, trailers: Headers) -> None: ...
+    def body(self, data: bytes, *, last: bool, trailers: Headers = ()) -> None:
+        """A piece of the request's body; it may be empty. Nothing follows the last one."""
 
     def client_left(self) -> None: ...
 
@@ -238,9 +239,11 @@ class ClientConnection(asyncio.Protocol):
     # ---- for the server ----------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
-        """Ends now if nothing is under way, else behind the answer."""
-        if not self._is_busy and self.phase is not Phase.LINGER:
+        """Ends now if it is idle, else behind the answer; one that was just opened has a moment for its request."""
+        if self.phase is Phase.IDLE:
             self.transport.close()
+        elif self.phase is Phase.HEAD:
+            self.since = self._loop.time() + FIRST_WORDS_SECONDS - PATIENCE_SECONDS[Phase.HEAD]
 
     def cut(self) -> None:
         if self._handler is not None:
@@ -292,9 +295,10 @@ class ClientConnection(asyncio.Protocol):
         except HttpParserUpgrade:
             pass
         except HttpParserError as error:
-            reading.wrong = str(error.__context__ or error)
+            self._refuse_head(400, str(error))
+            return
         self._is_busy, self.phase = True, Phase.ANSWER
-        self._begin(parser, reading, head)
+        self._begin(self._ask(parser, reading, head))
 
     def _wait_for_head(self, end: int) -> None:
         if len(self._ahead) > MOST_HEAD_BYTES:
@@ -307,11 +311,7 @@ class ClientConnection(asyncio.Protocol):
         self._serving.refused(None, status)
         self.refuse(status, message)
 
-    def _begin(self, parser: HttpRequestParser, reading: "_Head", head: bytes) -> None:
-        if reading.wrong is not None or not reading.is_complete:
-            self._refuse_head(400, reading.wrong or "not a request")
-            return
-        ask = self._ask(parser, reading, head)
+    def _begin(self, ask: Ask) -> None:
         self._version = ask.version
         if fault := framing_fault(ask.method, ask.version, ask.target, ask.headers, ask.sent):
             self._ahead = b""
@@ -321,27 +321,29 @@ class ClientConnection(asyncio.Protocol):
         self._keeps_alive = is_persistent(ask.version, ask.sent.get(b"connection"))
         self._ends_by_closing = False
         length = body_length(ask.sent)
-        self._body = _Chunks(parser, reading) if length is None else _Length(length) if length else None
+        self._body = _Chunks() if length is None else _Length(length) if length else None
         handler = self._handler = self._serving.begin(self, ask)
         if handler is None:
             return
         if self._body is None:
-            handler.body_ended(())
+            handler.body(b"", last=True)
         else:
-            self._await_body(self._body, expects=ask.sent.get(b"expect", b"").lower() == b"100-continue")
+            self._await_body(self._body, expects=b"expect" in ask.sent)
 
     def _ask(self, parser: HttpRequestParser, reading: "_Head", head: bytes) -> Ask:
         raw_path, _, query = reading.target.partition(b"?")
         method = parser.get_method()
+        lines = head[head.find(b"\r\n") : -len(_BLANK)]
+        headers = header_pairs(lines)
         return Ask(
             method=method.decode(),
             version=parser.get_http_version(),
             target=reading.target,
             query=query,
             destination=self._serving.find(method, raw_path),
-            headers=reading.headers,
-            lines=head[head.find(b"\r\n") : -len(_BLANK)],
-            sent=by_name(reading.headers),
+            headers=headers,
+            lines=lines,
+            sent=by_name(headers),
             peer=self.peer,
         )
 
@@ -354,18 +356,20 @@ class ClientConnection(asyncio.Protocol):
             self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _take_body(self, body: "Body", data: bytes) -> None:
-        piece, rest = body.take(data)
+        piece, self._ahead = body.take(data)
         handler = self._handler
-        if piece and handler is not None:
-            handler.body(piece)
         if body.is_whole:
-            self._body, self._ahead = None, rest
-            self._keeps_alive = self._keeps_alive and not body.has_surplus
+            self._body = None
+            if body.has_surplus:
+                self._keeps_alive = False
             if self.phase is Phase.BODY:
                 self.phase = Phase.ANSWER
-            if handler is not None and handler is self._handler:
-                handler.body_ended(body.trailers)
-        elif body.wrong is not None:
+            if handler is not None:
+                handler.body(piece, last=True, trailers=body.trailers)
+            return
+        if piece and handler is not None:
+            handler.body(piece, last=False)
+        if body.wrong is not None and handler is self._handler:
             self._body, self._keeps_alive = None, False
             if handler is not None:
                 handler.body_failed(400, body.wrong)
@@ -414,40 +418,15 @@ class Body(Protocol):
 
 
 class _Head:
-    """What the parser says of one request; behind the head come chunks and trailers."""
+    """What the parser says of the head of a request; its headers are read off it afterwards, all at once."""
 
-    __slots__ = ("has_surplus", "headers", "is_complete", "is_whole", "pieces", "target", "trailers", "wrong")
+    __slots__ = ("target",)
 
     def __init__(self) -> None:
         self.target = b""
-        self.headers: list[tuple[bytes, bytes]] = []
-        self.trailers: list[tuple[bytes, bytes]] = []
-        self.pieces: list[bytes] = []
-        self.is_complete = self.is_whole = self.has_surplus = False
-        self.wrong: str | None = None
-
-    def on_message_begin(self) -> None:
-        self.has_surplus = self.is_complete
 
     def on_url(self, url: bytes) -> None:
-        if not self.is_complete:
-            self.target += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if not self.is_complete:
-            self.headers.append((name, value))
-        elif not self.is_whole:
-            self.trailers.append((name, value))
-
-    def on_headers_complete(self) -> None:
-        self.is_complete = True
-
-    def on_body(self, data: bytes) -> None:
-        if not self.is_whole:
-            self.pieces.append(data)
-
-    def on_message_complete(self) -> None:
-        self.is_whole = True
+        self.target += url
 
 
 class _Length:
@@ -477,33 +456,40 @@ class _Chunks:
     """The rest of a chunked body. What follows it in the same piece is lost, and the connection ends behind the answer:
     the parser does not say where it begins."""
 
-    __slots__ = ("_parser", "_reading", "wrong")
+    __slots__ = ("_parser", "_pieces", "has_surplus", "is_whole", "trailers", "wrong")
 
-    def __init__(self, parser: HttpRequestParser, reading: _Head) -> None:
-        self._parser = parser
-        self._reading = reading
+    def __init__(self) -> None:
+        self._parser: HttpRequestParser | None = None
+        self._pieces: list[bytes] = []
+        self.trailers: list[tuple[bytes, bytes]] = []
         self.wrong: str | None = None
-
-    @property
-    def is_whole(self) -> bool:
-        return self._reading.is_whole
-
-    @property
-    def has_surplus(self) -> bool:
-        return self._reading.has_surplus
-
-    @property
-    def trailers(self) -> Headers:
-        return self._reading.trailers
+        self.is_whole = self.has_surplus = False
+        parser = HttpRequestParser(self)
+        parser.feed_data(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+        self._parser = parser
 
     def take(self, data: bytes) -> tuple[bytes, bytes]:
         try:
-            self._parser.feed_data(data)
+            if self._parser is not None:
+                self._parser.feed_data(data)
         except HttpParserError as error:
             self.wrong = str(error)
-        piece = b"".join(self._reading.pieces)
-        self._reading.pieces.clear()
+        piece = b"".join(self._pieces)
+        self._pieces.clear()
         return piece, b""
+
+    def on_message_begin(self) -> None:
+        self.has_surplus = self.is_whole
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._parser is not None and not self.is_whole:
+            self.trailers.append((name, value))
+
+    def on_body(self, data: bytes) -> None:
+        self._pieces.append(data)
+
+    def on_message_complete(self) -> None:
+        self.is_whole = True
 
 
 class _Anything:

@@ -89,27 +89,18 @@ class Exchange:
 
     # ---- from the client ---------------------------------------------------------------------------------------------
 
-    def body(self, data: bytes) -> None:
-        self.seen.take_request(data)
+    def body(self, data: bytes, *, last: bool, trailers: Headers = ()) -> None:
+        if data:
+            self.seen.take_request(data)
+        if self._gathered is not None:
+            self._gather(data, last=last, trailers=trailers)
+            return
+        if self._is_chunked:
+            data = (chunk(data) if data else b"") + (last_chunk(trailers) if last else b"")
         if self._call is not None:
-            self._call.write(chunk(data) if self._is_chunked else data)
-        elif self._gathered is None:
-            self._send(chunk(data) if self._is_chunked else data, is_complete=False)
+            self._call.write(data, last=last)
         else:
-            self._gathered.append(data)
-            self._size += len(data)
-            if self._size > MOST_BODY_BYTES:
-                body, self._gathered = b"".join(self._gathered), None
-                self._send(chunk(body) if self._is_chunked else body, is_complete=False)
-
-    def body_ended(self, trailers: Headers) -> None:
-        last = last_chunk(trailers) if self._is_chunked else b""
-        if self._call is not None:
-            self._call.write(last, last=True)
-        elif self._gathered is None:
-            self._send(last, is_complete=True)
-        else:
-            self._send_gathered(b"".join(self._gathered), last)
+            self._send(self._ask.target, data, is_complete=last)
 
     def body_failed(self, status: int, message: str) -> None:
         connection = self._connection
@@ -139,22 +130,25 @@ class Exchange:
 
     # ---- to the upstream ---------------------------------------------------------------------------------------------
 
-    def _send(self, body: bytes, *, is_complete: bool) -> None:
-        self._send_as(self._ask.target, body, is_complete=is_complete)
-
-    def _send_gathered(self, body: bytes, last: bytes) -> None:
-        """Another model may stand in it by then; the length is said anew."""
-        changed = self._forwarder.rerouter.reroute(self.seen, self._ask.target, body)
-        if changed is None:
-            self._send((chunk(body) if body else b"") + last if self._is_chunked else body, is_complete=True)
-        else:
-            target, body = changed
+    def _gather(self, data: bytes, *, last: bool, trailers: Headers) -> None:
+        """What may have to go out with another model is held until it is whole, or too large for that."""
+        gathered = self._gathered or []
+        gathered.append(data)
+        self._size += len(data)
+        if not last and self._size <= MOST_BODY_BYTES:
+            self._gathered = gathered
+            return
+        body, self._gathered = b"".join(gathered), None
+        changed = self._forwarder.rerouter.reroute(self.seen, self._ask.target, body) if last else None
+        if changed is not None:
             self._is_chunked = False
-            self._send_as(target, body, is_complete=True, without=_REWRITTEN)
+            self._send(*changed, is_complete=True, without=_REWRITTEN)
+            return
+        if self._is_chunked:
+            body = (chunk(body) if body else b"") + (last_chunk(trailers) if last else b"")
+        self._send(self._ask.target, body, is_complete=last)
 
-    def _send_as(
-        self, target: bytes, body: bytes, *, is_complete: bool, without: frozenset[bytes] = frozenset()
-    ) -> None:
+    def _send(self, target: bytes, body: bytes, *, is_complete: bool, without: frozenset[bytes] = frozenset()) -> None:
         ask, upstream = self._ask, self._forwarder.upstream
         lines = request_lines(ask.lines, ask.sent, without)
         framing = b"Transfer-Encoding: chunked\r\n" if self._is_chunked else b""

@@ -17,6 +17,7 @@ TICK_SECONDS = 1.0
 RESERVED_FILES = 64
 """Descriptors that no connection takes: spool, log, routes."""
 MOST_CONNECTIONS = 20_000
+BACKLOG = 2048
 LOOPBACK = ("127.", "::1", "::ffff:127.")
 
 
@@ -38,7 +39,8 @@ class ProxyServer:
         """Returns when all connections are gone after `stop`."""
         loop = asyncio.get_running_loop()
         for one in sockets:
-            self._servers.append(await loop.create_server(lambda: ClientConnection(self, loop), sock=one))
+            server = await loop.create_server(lambda: ClientConnection(self, loop), sock=one, backlog=BACKLOG)
+            self._servers.append(server)
         await self._all_gone.wait()
         if self._clock is not None:
             self._clock.cancel()

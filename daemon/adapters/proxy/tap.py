@@ -71,6 +71,7 @@ class Observation:
         "_tap",
         "ask",
         "began",
+        "ended",
         "ending",
         "endpoint",
         "first_byte",
@@ -100,7 +101,7 @@ class Observation:
         self.stream = False
         self.request_bytes = 0
         self.response_bytes = 0
-        self.began = now()
+        self.began = self.ended = now()
         self.first_byte: float | None = None
         self.first_content: float | None = None
         self.largest_gap: float | None = None

@@ -65,7 +65,8 @@ class Connection(asyncio.Protocol):
         self._was_idle = None if self.idle_since is None else self._loop.time() - self.idle_since
         self._answer, self._written_at = Answer(call.method), None
         self.write(call.so_far() or b"")
-        call.asker.body_wanted()
+        if call.was_held:
+            call.asker.body_wanted()
 
     def is_usable(self, now: float) -> bool:
         """Whether it is young enough, and nothing waits to be read: not even its end."""
@@ -80,6 +81,7 @@ class Connection(asyncio.Protocol):
 
     def drop(self) -> None:
         self._call = None
+        self._answer.let_go()
         self.transport.abort()
 
     def read_on(self, wanted: bool) -> None:
@@ -163,6 +165,7 @@ class Connection(asyncio.Protocol):
         """The connection goes back into the pool, if both sides are where they should be."""
         self._call = call.connection = None
         call.is_over = True
+        self._answer.let_go()
         if call.is_complete and not self._is_held and self._answer.leaves_open:
             self.read_on(True)
             self.idle_since = self._loop.time()
@@ -174,6 +177,7 @@ class Connection(asyncio.Protocol):
     def _fail(self, call: Call, wrong: str | None) -> None:
         self._call = call.connection = None
         call.is_over = True
+        self._answer.let_go()
         self.transport.abort()
         if wrong is not None:
             fault = UpstreamFault(Fault.UPSTREAM_PROTOCOL, f"the upstream's answer is {wrong}")
@@ -215,7 +219,7 @@ class Answer:
     )
 
     def __init__(self, method: str) -> None:
-        self._parser = HttpResponseParser(self)
+        self._parser: HttpResponseParser | None = HttpResponseParser(self)
         self._is_head = method == "HEAD"
         self._interims: list[tuple[int, Headers]] = []
         self._headers: list[tuple[bytes, bytes]] = []
@@ -235,13 +239,18 @@ class Answer:
         if not self.status:
             self._raw = self._raw + data if self._raw else data
         try:
-            self._parser.feed_data(data)
+            if self._parser is not None:
+                self._parser.feed_data(data)
         except HttpParserUpgrade as upgrade:
             self.surplus = data[upgrade.args[0] :]
         except HttpParserError:
             return None if self.is_whole else "malformed"
         is_long = len(self._raw) > MOST_HEAD_BYTES if not self.status else len(self._headers) > MOST_HEADERS
         return "too long" if is_long else None
+
+    def let_go(self) -> None:
+        """The parser and this hold each other: nothing of an answer shall wait for the garbage collector."""
+        self._parser = None
 
     @property
     def ends_by_closing(self) -> bool:
@@ -297,9 +306,9 @@ class Answer:
             self.trailers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        status = self._parser.get_status_code()
-        if self.status:
+        if self.status or self._parser is None:
             return
+        status = self._parser.get_status_code()
         if 100 <= status < 200 and status != 101:
             self._heads_before += 1
             if status != 100:

@@ -1,10 +1,10 @@
 """Anthropic messages: a stream is finished by `message_stop`; its usage stands at both ends."""
 
 import re
-from dataclasses import replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from daemon.domain.event import Wire
 from daemon.domain.facts import RequestFacts, ResponseFacts

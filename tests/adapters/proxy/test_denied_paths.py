@@ -29,7 +29,9 @@ async def answers(proxy: RunningProxy, requests: Iterable[bytes]) -> list[bytes]
 
 
 def get(target: bytes, *headers: bytes) -> bytes:
-    return b"\r\n".join((b"GET " + target + b" HTTP/1.1", b"Host: x", *headers, b"Connection: close", b"", b""))
+    """With `Connection: close` before the other headers, unless they begin with a `Connection` of their own."""
+    first = [] if headers[:1] and headers[0].startswith(b"Connection") else [b"Connection: close"]
+    return b"\r\n".join((b"GET " + target + b" HTTP/1.1", b"Host: x", *first, *headers, b"", b""))
 
 
 # ---- paths -----------------------------------------------------------------------------------------------------------
@@ -94,10 +96,11 @@ FORGED = {
     "real address, underscores": [b"X_Real_IP: 10.6.6.6", b"X-Real_IP: 10.6.6.6"],
     "the standard": [b"Forwarded: for=10.6.6.6;by=10.6.6.6"],
     "the standard twice": [b"Forwarded: for=10.6.6.6", b"FORWARDED: for=10.6.6.6"],
-    "named by Connection": [b"Connection: X-Forwarded-For", b"X-Forwarded-For: 10.6.6.6"],
+    "named by Connection": [b"Connection: close, X-Forwarded-For", b"X-Forwarded-For: 10.6.6.6"],
     "named by Connection among others": [b"Connection: x-real-ip, X-Forwarded-For, close", b"X-Real-IP: 10.6.6.6"],
-    "named with underscores": [b"Connection: x_forwarded_for", b"X_Forwarded_For: 10.6.6.6"],
-    "a space before the value": [b"X-Forwarded-For:    10.6.6.6"],
+    "named with underscores": [b"Connection: x_forwarded_for, close", b"X_Forwarded_For: 10.6.6.6"],
+    "named by a second Connection": [b"Accept: */*", b"Connection: Forwarded", b"Forwarded: for=10.6.6.6"],
+    "many blanks before the value": [b"X-Forwarded-For:    10.6.6.6"],
     "no value": [b"X-Forwarded-For:", b"X-Real-IP:"],
     "all at once": [b"Forwarded: for=10.6.6.6", b"X-Real-IP: 10.6.6.6", b"X-Forwarded-For: 10.6.6.6", b"X: 1"],
 }
