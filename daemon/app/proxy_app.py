@@ -84,9 +84,7 @@ async def _serve(settings: Settings, worker: int, listener: socket.socket) -> No
             spool=spool,
             providers=places.providers,
         )
-        gate = Gate(
-            forwarder=forwarder, observer=observer, own=own, allow_management=settings.proxy_allow_management
-        )
+        gate = Gate(forwarder=forwarder, observer=observer, own=own, allow_management=settings.proxy_allow_management)
         await _watch(routes, places.proxy_socket(worker), stack)
         await _run(ProxyServer(gate, drain_seconds=settings.proxy_drain), listener, settings)
         observer.settle()

@@ -45,8 +45,11 @@ def header_pairs(lines: bytes) -> Headers:
 
 
 def by_name(headers: Headers) -> dict[bytes, bytes]:
-    """The first value under each lower-case name."""
-    return {name.lower(): value for name, value in reversed(headers)}
+    """The first value under each lower-case name; of `Connection` all, for each of its lines counts."""
+    sent = {name.lower(): value for name, value in reversed(headers)}
+    if len(sent) != len(headers) and b"connection" in sent:
+        sent[b"connection"] = b",".join([value for name, value in headers if name.lower() == b"connection"])
+    return sent
 
 
 def request_lines(lines: bytes, sent: Mapping[bytes, bytes], without: frozenset[bytes] = frozenset()) -> bytes:

@@ -36,6 +36,9 @@ class Answered:
     call: Call | None = None
     uploading: asyncio.Task[None] | None = None
 
+    def __post_init__(self) -> None:
+        self.may_write.set()
+
     def abort(self) -> None:
         """Ends the call, and the upload."""
         if self.call is not None:

@@ -45,13 +45,42 @@ def _remove_dots(path: bytes) -> bytes:
     return b"/" + b"/".join(kept)
 
 
-def without_parameters(path: bytes) -> bytes:
+def _slashes(path: bytes) -> bytes:
+    return path.replace(b"\\", b"/")
+
+
+def _without_parameters(path: bytes) -> bytes:
+    """Of each segment."""
     return re.sub(rb";[^/]*", b"", path)
 
 
-def without_host(path: bytes) -> bytes:
+def _without_host(path: bytes) -> bytes:
     return re.sub(rb"^(?:[a-z]+:)?//[^/]*", b"", path)
 
+
+def _parsed_again(path: bytes) -> bytes:
+    """What was decoded is taken for a target."""
+    return re.split(rb"[?#]", path, maxsplit=1)[0]
+
+
+def _cut(path: bytes) -> bytes:
+    """As by C strings, and by request lines that are written anew."""
+    return re.split(rb"[\0 \r\n]", path, maxsplit=1)[0]
+
+
+def _tidied(path: bytes) -> bytes:
+    """As browsers do."""
+    return path.translate(None, b"\0\t\r\n")
+
+
+def _file_names(path: bytes) -> bytes:
+    """Windows knows no dots and blanks at their ends."""
+    return re.sub(rb"[. ]+(?=/|$)|(?<=/) +", b"", path)
+
+
+_any_case = _text(lambda path: path.upper().lower())  # by way of capitals: a Kelvin sign is a k, a dotless i an i
+_compatible = _text(lambda path: normalize("NFKC", path))
+_visible = _text(lambda path: re.sub("[\u00ad\u200b-\u200d\ufeff]", "", path))
 
 STEPS: Sequence[Step] = (
     unquote_to_bytes,
@@ -59,18 +88,29 @@ STEPS: Sequence[Step] = (
     _overlong,
     _clean,
     _remove_dots,
-    lambda path: path.replace(b"\\", b"/"),
-    without_parameters,
-    without_host,
-    lambda path: re.split(rb"[?#]", path, maxsplit=1)[0],  # what was decoded is parsed again
-    lambda path: re.split(rb"[\0 \r\n]", path, maxsplit=1)[0],  # C strings, and request lines written anew
-    lambda path: path.translate(None, b"\0\t\r\n"),  # as browsers do
-    lambda path: re.sub(rb"[. ]+(?=/|$)", b"", path),  # as file names on Windows
-    lambda path: re.sub(rb"/ +", b"/", path),
-    _text(lambda path: path.upper().lower()),  # by way of capitals: a Kelvin sign is a k, a dotless i an i
-    _text(lambda path: normalize("NFKC", path)),
-    _text(lambda path: re.sub("[\u00ad\u200b-\u200d\ufeff]", "", path)),  # what cannot be seen
+    _slashes,
+    _without_parameters,
+    _without_host,
+    _parsed_again,
+    _cut,
+    _tidied,
+    _file_names,
+    _any_case,
+    _compatible,
+    _visible,
 )
+
+READERS: dict[str, Sequence[Step]] = {
+    "gin": (unquote_to_bytes, _clean),
+    "decodes twice": (unquote_to_bytes, unquote_to_bytes, _clean),
+    "servlet": (_without_parameters, unquote_to_bytes, _clean),
+    "servlet that decodes first": (unquote_to_bytes, _without_parameters, _slashes, _remove_dots),
+    "browser": (_tidied, _slashes, _without_host, _remove_dots),
+    "Windows": (unquote_to_bytes, _percent_u, _slashes, _clean, _file_names, _any_case),
+    "script": (unquote_to_bytes, _cut, _parsed_again, _clean, _any_case),
+    "lax decoder": (unquote_to_bytes, _overlong, _percent_u, _clean),
+    "any script": (unquote_to_bytes, _compatible, _visible, _any_case, unquote_to_bytes, _clean),
+}
 
 
 def leads_inside(path: bytes, reader: Sequence[Step]) -> bool:

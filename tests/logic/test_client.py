@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from daemon.logic.client import client_family, marked_attempt, turn_id
+from daemon.logic.forwarding import by_name
 
 EXCHANGES: list[dict[str, Any]] = json.loads(
     (Path(__file__).parents[1] / "fixtures" / "client_exchanges.json").read_text()
@@ -64,7 +65,7 @@ def test_the_family_of_a_user_agent(agent: str | None, family: str | None) -> No
     ],
 )
 def test_turns(headers: list[tuple[bytes, bytes]], turn: str | None) -> None:
-    assert turn_id(headers) == turn
+    assert turn_id(by_name(headers)) == turn
 
 
 @pytest.mark.parametrize(
@@ -72,8 +73,8 @@ def test_turns(headers: list[tuple[bytes, bytes]], turn: str | None) -> None:
     [(b"0", 0), (b"2", 2), (b"", 0), (b"-1", 0), (b"two", 0), (b"999999", 1000), (b"9" * 5000, 0), (b"\xb2", 0)],
 )
 def test_marked_attempts(value: bytes, attempt: int) -> None:
-    assert marked_attempt([(b"x-stainless-retry-count", value)]) == attempt
-    assert marked_attempt([]) == 0
+    assert marked_attempt({b"x-stainless-retry-count": value}) == attempt
+    assert marked_attempt({}) == 0
 
 
 def test_every_recorded_client_has_a_family_and_every_agent_its_turn() -> None:
@@ -82,9 +83,9 @@ def test_every_recorded_client_has_a_family_and_every_agent_its_turn() -> None:
         family = client_family(dict(headers).get(b"user-agent"))
         assert (family is None) is (b"user-agent" not in dict(headers))
         if family in ("codex", "claude-code", "opencode"):
-            assert turn_id(headers)
+            assert turn_id(by_name(headers))
 
 
 def test_recorded_retries_of_an_sdk_are_marked() -> None:
-    attempts = [marked_attempt(_headers(one)) for one in EXCHANGES if one["run"] == "sdk-openai-429"]
+    attempts = [marked_attempt(by_name(_headers(one))) for one in EXCHANGES if one["run"] == "sdk-openai-429"]
     assert attempts == [0, 1, 2]

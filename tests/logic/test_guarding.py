@@ -1,14 +1,15 @@
 """Which paths never reach the upstream, and which heads have more than one meaning."""
 
+from collections.abc import Sequence
 from time import perf_counter
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from daemon.logic.guarding import MOST_HEADER_BYTES, MOST_HEADERS, framing_fault, is_denied
+from daemon.logic.guarding import is_denied
 from tests.logic.disguises import CORPUS, PLACES
-from tests.logic.path_readers import STEPS, Step, leads_inside, without_host, without_parameters
+from tests.logic.path_readers import READERS, STEPS, Step, leads_inside
 
 OUTSIDE = (
     b"/",
@@ -64,11 +65,21 @@ _PATHS = st.builds(b"/%b%b%b".__mod__, st.tuples(_FEW, st.sampled_from([b"", *PL
 
 
 @settings(max_examples=500)
-@given(_PATHS, st.lists(st.sampled_from(STEPS), max_size=6))
-@example(b"/;a%2fb/v0", [without_parameters])
-@example(b"//x/v0", [without_host])
-def test_where_any_reader_comes_to_a_local_place_it_is_denied(path: bytes, reader: list[Step]) -> None:
+@given(_PATHS, st.sampled_from(list(READERS.values())) | st.lists(st.sampled_from(STEPS), max_size=6))
+@example(b"/;a%2fb/v0", READERS["servlet"])
+@example(b"//x/v0", READERS["browser"])
+def test_where_any_reader_comes_to_a_local_place_it_is_denied(path: bytes, reader: Sequence[Step]) -> None:
     assert is_denied(path) or not leads_inside(path, reader)
+
+
+_PLAIN = st.text("ab0-v_:()~.", min_size=1, max_size=4).filter(lambda name: not name.endswith(".") and ".." not in name)
+_PLAIN_PATHS = st.lists(_PLAIN | st.sampled_from(["v0", "debug", "keep-alive", "management", "callback"]), max_size=4)
+
+
+@given(_PLAIN_PATHS)
+def test_a_plain_path_is_judged_by_its_first_name_but_for_callbacks(names: list[str]) -> None:
+    path = b"/" + "/".join(names).encode()
+    assert is_denied(path) is (leads_inside(path, ()) or (len(names) > 1 and "callback" in names))
 
 
 @given(st.binary(max_size=60))
@@ -110,45 +121,3 @@ def _seconds(path: bytes) -> float:
     start = perf_counter()
     is_denied(path)
     return perf_counter() - start
-
-
-HOST = (b"host", b"127.0.0.1:8318")
-FINE = {
-    "plain": ("1.1", b"/", [HOST]),
-    "a name": ("1.1", b"/x?y", [(b"host", b"example.com")]),
-    "IPv6": ("1.1", b"/", [(b"host", b"[::1]:80")]),
-    "old": ("1.0", b"/", []),
-    "length": ("1.1", b"/", [HOST, (b"content-length", b"0")]),
-    "chunks": ("1.1", b"/", [HOST, (b"transfer-encoding", b"Chunked")]),
-    "upgrade": ("1.1", b"/", [HOST, (b"upgrade", b"websocket"), (b"content-length", b"0")]),
-}
-FAULTY = {
-    "absolute": ("1.1", b"http://x/", [HOST], "path"),
-    "asterisk": ("1.1", b"*", [HOST], "path"),
-    "empty": ("1.1", b"", [HOST], "path"),
-    "fragment": ("1.1", b"/a#b", [HOST], "path"),
-    "no host": ("1.1", b"/", [], "Host"),
-    "two hosts": ("1.1", b"/", [HOST, HOST], "Host"),
-    "host with path": ("1.1", b"/", [(b"host", b"x/y")], "not a host"),
-    "host with user": ("1.1", b"/", [(b"host", b"a@b")], "not a host"),
-    "empty host": ("1.1", b"/", [(b"host", b"")], "not a host"),
-    "too many": ("1.1", b"/", [HOST] + [(b"x", b"")] * MOST_HEADERS, "headers"),
-    "too large": ("1.1", b"/", [HOST, (b"x", b"y" * MOST_HEADER_BYTES)], "headers"),
-    "old chunks": ("1.0", b"/", [HOST, (b"transfer-encoding", b"chunked")], "Transfer-Encoding"),
-    "both": ("1.1", b"/", [HOST, (b"transfer-encoding", b"chunked"), (b"content-length", b"1")], "Transfer-Encoding"),
-    "twice": ("1.1", b"/", [HOST, (b"transfer-encoding", b"chunked"), (b"transfer-encoding", b"chunked")], "chunked"),
-    "other coding": ("1.1", b"/", [HOST, (b"transfer-encoding", b"gzip, chunked")], "chunked"),
-    "list of lengths": ("1.1", b"/", [HOST, (b"content-length", b"1, 1")], "one number"),
-    "two lengths": ("1.1", b"/", [HOST, (b"content-length", b"1"), (b"content-length", b"1")], "one number"),
-    "upgrade with body": ("1.1", b"/", [HOST, (b"upgrade", b"h2c"), (b"content-length", b"1")], "upgrade"),
-}
-
-
-@pytest.mark.parametrize(("version", "target", "headers"), FINE.values(), ids=FINE)
-def test_a_head_with_one_meaning(version: str, target: bytes, headers: list[tuple[bytes, bytes]]) -> None:
-    assert framing_fault(version, target, headers) is None
-
-
-@pytest.mark.parametrize(("version", "target", "headers", "word"), FAULTY.values(), ids=FAULTY)
-def test_a_head_with_several(version: str, target: bytes, headers: list[tuple[bytes, bytes]], word: str) -> None:
-    assert word in (framing_fault(version, target, headers) or "")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.logic.json_peek import count, decode_members, last_member, members, mended, objects, text, value_end
+from daemon.logic.json_peek import count, decode, decode_members, last_member, members, mended, objects, text, value_end
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5),
@@ -65,6 +65,15 @@ def test_the_last_member_of_a_tail(tail: bytes, value: bytes | None) -> None:
 
 class _Model(msgspec.Struct):
     model: str = ""
+
+
+@pytest.mark.parametrize("half", [b"\\ud83d", b"\\ude00", b"\xf0\x9f", b"\xc3", b"\xff"])
+def test_half_a_character_is_not_worth_failing_for(half: bytes) -> None:
+    decoder = msgspec.json.Decoder(_Model)
+    assert decode(decoder, b'{"model":"m%b"}' % half).model.rstrip("\ufffd") == "m"
+    assert decode_members(decoder, b'{"model":"m%b","messages":[{"content":"abc' % half) is not None
+    with pytest.raises(ValueError, match="truncated"):
+        decode(decoder, b'{"model":"m%b"' % half)
 
 
 def test_a_cut_body_still_says_its_model() -> None:

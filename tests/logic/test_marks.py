@@ -2,6 +2,7 @@
 
 import pytest
 
+from daemon.logic.forwarding import by_name
 from daemon.logic.marks import MOST_REMEMBERED, Failures, auth_index_of, client_key, other_endpoint, retry_after_seconds
 
 NOW = 1_790_000_000_000
@@ -24,7 +25,7 @@ NOW = 1_790_000_000_000
 def test_a_client_puts_its_key_in_several_places(
     headers: list[tuple[bytes, bytes]], query: bytes, key: bytes | None
 ) -> None:
-    assert client_key(headers, query) == key
+    assert client_key(by_name(headers), query) == key
 
 
 @pytest.mark.parametrize(

@@ -20,29 +20,25 @@ from daemon.domain.usage import TokenUsage
 from daemon.logic.faults import classify
 from daemon.logic.sse import SseSplitter
 from daemon.logic.websocket import (
-    HEAD_BYTES,
-    MOST_MESSAGE_BYTES,
-    MOST_OPEN_TURNS,
-    FrameReader,
-    Kind,
-    Message,
-    Step,
-    TurnBegan,
-    TurnEnded,
-    Turns,
-    TurnSaid,
     accept_of,
     answer_fault,
-    as_sse,
-    close_frame,
     handshake_fault,
     has_turns,
     is_websocket_path,
     model_in,
-    read_close,
-    unmasked,
     websocket_endpoint,
 )
+from daemon.logic.websocket_frames import (
+    HEAD_BYTES,
+    MOST_MESSAGE_BYTES,
+    FrameReader,
+    Kind,
+    Message,
+    close_frame,
+    read_close,
+    unmasked,
+)
+from daemon.logic.websocket_turns import MOST_OPEN_TURNS, Step, TurnBegan, TurnEnded, Turns, TurnSaid, as_sse
 from daemon.logic.wire import Tap
 from daemon.logic.wires import openai_responses
 from tests.logic.splitting import cuts, pieces

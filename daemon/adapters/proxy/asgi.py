@@ -36,6 +36,9 @@ class OwnAnswer:
         if self._task is not None:
             self._task.cancel()
 
+    def stopping(self) -> None:
+        """It ends by itself."""
+
     def cut(self) -> None:
         self.client_left()
         self._connection.abort()

@@ -7,8 +7,8 @@ from daemon.logic.forwarding import Headers
 
 MOST_REPLAY_BYTES = 1 << 20
 """A longer request is not kept for sending it again."""
-MOST_WAITING_BYTES = 65536
-"""Of a request whose connection is not there yet."""
+MOST_WAITING_BYTES = 131072
+"""Of a request may wait for its connection, or for the upstream to read; then the client is not read."""
 
 
 class Asker(Protocol):

@@ -82,6 +82,9 @@ class Handler(Protocol):
 
     def go_on(self) -> None: ...
 
+    def stopping(self) -> None:
+        """It has until `cut` to end by itself."""
+
     def cut(self) -> None:
         """The time to end by itself is over."""
 
@@ -240,7 +243,9 @@ class ClientConnection(asyncio.Protocol):
 
     def stop(self) -> None:
         """Ends now if it is idle, else behind the answer; one that was just opened has a moment for its request."""
-        if self.phase is Phase.IDLE:
+        if self._handler is not None:
+            self._handler.stopping()
+        elif self.phase is Phase.IDLE:
             self.transport.close()
         elif self.phase is Phase.HEAD:
             self.since = self._loop.time() + FIRST_WORDS_SECONDS - PATIENCE_SECONDS[Phase.HEAD]

@@ -116,6 +116,9 @@ class Exchange:
         self.seen.ending.client_gone = True
         self._finish()
 
+    def stopping(self) -> None:
+        """It ends by itself."""
+
     def cut(self) -> None:
         self.seen.ending.drained = True
         self._break_off()

@@ -25,6 +25,10 @@ class FusedWires:
         """Those that raised."""
         return sorted(self._blown)
 
+    def speaking(self, wire: Wire) -> WireProtocol | None:
+        """The wire of that name, if it is on the shelf."""
+        return next((one for one in self._wires if one.WIRE is wire), None)
+
     def claim(self, method: str, path: str) -> tuple[WireProtocol | None, str]:
         """The wire that knows the request, and its endpoint pattern; a blown one still says what is its own."""
         for wire in self._wires:

@@ -11,14 +11,16 @@ from daemon.adapters.proxy.destinations import Destinations
 from daemon.adapters.proxy.forward import Forwarder
 from daemon.adapters.proxy.observer import Observer
 from daemon.adapters.proxy.tap import Ask
+from daemon.adapters.proxy.websocket import REFUSAL, Relay
 from daemon.domain.event import Fault
+from daemon.logic.websocket import VERSION, handshake_fault, is_websocket_path
 
 _DENIAL = (
     "This path is for callers on the upstream's own host and is not forwarded; "
     "RUNBOOKD_PROXY_ALLOW_MANAGEMENT=true would allow it."
 )
 _STRANGER = "This proxy does not know the key; its owner keeps the list (RUNBOOKD_PROXY_CLIENT_KEYS_FILE)."
-_NO_WEBSOCKET = "WebSocket is not spoken here; send the same request over HTTP."
+_VERSION = b"Sec-WebSocket-Version: %b\r\n" % VERSION
 
 
 class Gate:
@@ -50,12 +52,22 @@ class Gate:
         if self._is_known is not None and not self._is_known(ask):
             return self._refuse(connection, ask, 401, error_of(self._observer.fuses, ask, 401, _STRANGER))
         if ask.sent.get(b"upgrade", b"").lower() == b"websocket":
-            return self._refuse(connection, ask, 426, plain_error("runbookd_denied", _NO_WEBSOCKET))
+            return self._websocket(connection, ask)
         return self._forwarder.begin(connection, ask)
 
     def refused(self, ask: Ask | None, status: int) -> None:
         """What was no request has been answered."""
         self._observer.refuse(ask, status, Fault.REJECTED_FRAMING)
+
+    def _websocket(self, connection: ClientConnection, ask: Ask) -> Handler | None:
+        """A turn on a websocket cannot be led to another model: while any is, new ones go over HTTP."""
+        if not is_websocket_path(ask.destination.path) or self._forwarder.rerouter.has_routes():
+            return self._refuse(connection, ask, 426, REFUSAL)
+        if fault := handshake_fault(ask.method, ask.version, ask.headers):
+            self._observer.refuse(ask, fault[0], Fault.REJECTED_FRAMING)
+            connection.answer(fault[0], plain_error("runbookd_rejected_framing", fault[1]), _VERSION, close=True)
+            return None
+        return Relay(self._forwarder, connection, ask)
 
     def _refuse(self, connection: ClientConnection, ask: Ask, status: int, body: bytes) -> Handler | None:
         self._observer.refuse(ask, status, Fault.DENIED)

@@ -11,7 +11,7 @@ from typing import Protocol, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from daemon.adapters.proxy.calls import Call
+from daemon.adapters.proxy.calls import MOST_WAITING_BYTES, Call
 from daemon.domain.errors import UpstreamFault
 from daemon.domain.event import Fault
 from daemon.logic.forwarding import BODILESS, Headers
@@ -55,7 +55,7 @@ class Connection(asyncio.Protocol):
         self._was_idle: float | None = None
         self._written_at: float | None = None
         """When the request had left us in full; None: it has not yet."""
-        self._is_held = self._is_paused = self._has_switched = False
+        self._is_held = self._is_full = self._is_paused = self._has_switched = False
 
     # ---- for the pool and the call -----------------------------------------------------------------------------------
 
@@ -76,8 +76,14 @@ class Connection(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         if data:
             self.transport.write(data)
-        if self._call is not None and self._call.is_complete and not self._is_held:
-            self._written_at = self._loop.time()
+        call = self._call
+        if call is None:
+            return
+        if not self._is_held:
+            self._written_at = self._loop.time() if call.is_complete else None
+        elif not self._is_full and self.transport.get_write_buffer_size() > MOST_WAITING_BYTES:
+            self._is_full = True
+            call.asker.body_held()
 
     def drop(self) -> None:
         self._call = None
@@ -124,14 +130,13 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._is_held, self._written_at = True, None
-        if self._call is not None:
-            self._call.asker.body_held()
 
     def resume_writing(self) -> None:
         self._is_held = False
         self.write(b"")
-        if self._call is not None:
+        if self._is_full and self._call is not None:
             self._call.asker.body_wanted()
+        self._is_full = False
 
     # ---- one answer --------------------------------------------------------------------------------------------------
 
