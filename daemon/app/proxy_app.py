@@ -18,6 +18,7 @@ import daemon
 from daemon.adapters import logs
 from daemon.adapters.clock import SystemClock
 from daemon.adapters.config.settings import Settings
+from daemon.adapters.proxy.client_keys import ClientKeys
 from daemon.adapters.proxy.forward import Forwarder
 from daemon.adapters.proxy.gate import Gate
 from daemon.adapters.proxy.health import Reachability, own_endpoints
@@ -84,8 +85,16 @@ async def _serve(settings: Settings, worker: int, listener: socket.socket) -> No
             spool=spool,
             providers=places.providers,
         )
-        gate = Gate(forwarder=forwarder, observer=observer, own=own, allow_management=settings.proxy_allow_management)
-        await _watch(routes, places.proxy_socket(worker), stack)
+        keys_file = settings.proxy_client_keys_file
+        client_keys = ClientKeys(keys_file, observer.is_canary) if keys_file is not None else None
+        gate = Gate(
+            forwarder=forwarder,
+            observer=observer,
+            own=own,
+            allow_management=settings.proxy_allow_management,
+            is_known=client_keys.knows if client_keys else None,
+        )
+        await _watch(routes, client_keys, places.proxy_socket(worker), stack)
         await _run(ProxyServer(gate, drain_seconds=settings.proxy_drain), listener, settings)
         observer.settle()
 
@@ -100,12 +109,14 @@ async def _run(server: ProxyServer, listener: socket.socket, settings: Settings)
     await server.serve(sockets=[listener])
 
 
-async def _watch(routes: RoutesFile, doorbell: Path, stack: AsyncExitStack) -> None:
+async def _watch(routes: RoutesFile, keys: ClientKeys | None, doorbell: Path, stack: AsyncExitStack) -> None:
     """Reads `routes.json` again when it changes: at once when the writer rings, else within a second."""
 
     async def poll() -> None:
         while True:
             routes.poll()
+            if keys is not None:
+                keys.poll()
             await asyncio.sleep(POLL_SECONDS)
 
     try:

@@ -12,7 +12,7 @@ from daemon.domain.facts import ErrorFacts, ResponseFacts
 Verdict = tuple[Outcome, Fault | None]
 
 _CLIENT_CLOSED = 499
-_CALLERS_LIMIT = "max_output_tokens"
+_CALLERS_REASONS = frozenset({"max_output_tokens", "steered", "interrupted"})
 _WAITING = re.compile("All credentials for model ")
 _NO_CREDENTIAL = re.compile("auth_(?:unavailable|not_found)")
 _KIRO_QUOTA = re.compile("kiro: token is in cooldown")
@@ -83,8 +83,8 @@ def classify(
 
 
 def _finished(facts: ResponseFacts) -> Verdict:
-    """A cut answer is truncated, unless it ended at the limit that the caller set."""
-    if facts.incomplete and facts.finish_reason != _CALLERS_LIMIT:
+    """A cut answer is truncated, unless the caller's own limit or word ended it."""
+    if facts.incomplete and facts.finish_reason not in _CALLERS_REASONS:
         return Outcome.FAILED, Fault.TRUNCATED
     return Outcome.OK, None
 

@@ -13,7 +13,7 @@ from daemon.logic.json_peek import DECODE_ERRORS, last_member, members, text
 from daemon.logic.sse import SseSplitter
 from daemon.logic.wire import Tap
 
-MOST_BODY_BYTES = 4 << 20
+MOST_BODY_BYTES = 1 << 20
 """A longer body is not parsed: only its head and its tail are kept."""
 TAIL_BYTES = 64 << 10
 MOST_ERROR_BYTES = 64 << 10

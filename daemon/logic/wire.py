@@ -2,8 +2,12 @@
 
 from typing import Protocol
 
+import msgspec
+from msgspec.structs import replace
+
 from daemon.domain.event import Wire
 from daemon.domain.facts import RequestFacts, ResponseFacts
+from daemon.logic.json_peek import DECODE_ERRORS, last_member, mended, text
 
 
 class Tap(Protocol):
@@ -36,3 +40,15 @@ class WireProtocol(Protocol):
 
     def error_body(self, status: int, reason: str, message: str) -> bytes:
         """An error of our own in the wire's own JSON shape; `reason` starts with `runbookd_`."""
+
+
+def read_long(wire: WireProtocol, path: str, head: bytes, tail: bytes) -> RequestFacts:
+    """What the two ends of a request say that is too long to be parsed: clients put its model first, or last."""
+    facts = wire.read_request(path, mended(head))
+    if facts.model is not None:
+        return facts
+    try:
+        named = msgspec.json.decode(last_member(tail, b'"model"') or b"null")
+    except DECODE_ERRORS:
+        return facts
+    return replace(facts, model=text(named))

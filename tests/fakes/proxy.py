@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from daemon.adapters.clock import SystemClock
+from daemon.adapters.proxy.client_keys import ClientKeys
 from daemon.adapters.proxy.forward import Forwarder
 from daemon.adapters.proxy.gate import Gate
 from daemon.adapters.proxy.health import Reachability, own_endpoints
@@ -92,6 +93,7 @@ async def running_proxy(
     drain_seconds: float = 5.0,
     providers: Path = Path("/nonexistent/providers.json"),
     allow_management: bool = False,
+    client_keys: Path | None = None,
 ) -> AsyncIterator[RunningProxy]:
     clock, sink, routes = SystemClock(), MemorySink(), FixedRoutes()
     upstream = UpstreamPool(upstream_url)
@@ -115,7 +117,13 @@ async def running_proxy(
     own = own_endpoints(
         version="1.2.3", reachability=reachability, control_alive=lambda: True, spool=sink, providers=providers
     )
-    gate = Gate(forwarder=forwarder, observer=observer, own=own, allow_management=allow_management)
+    gate = Gate(
+        forwarder=forwarder,
+        observer=observer,
+        own=own,
+        allow_management=allow_management,
+        is_known=ClientKeys(client_keys, observer.is_canary).knows if client_keys else None,
+    )
     server = ProxyServer(gate, drain_seconds=drain_seconds)
     port = listener.getsockname()[1]
     serving = asyncio.ensure_future(server.serve(sockets=[listener]))

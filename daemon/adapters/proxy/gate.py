@@ -9,6 +9,7 @@ from daemon.adapters.proxy.asgi import OwnAnswer
 from daemon.adapters.proxy.connection import ClientConnection, Handler
 from daemon.adapters.proxy.destinations import Destinations
 from daemon.adapters.proxy.forward import Forwarder
+from daemon.adapters.proxy.health import HEALTH
 from daemon.adapters.proxy.observer import Observer
 from daemon.adapters.proxy.tap import Ask
 from daemon.adapters.proxy.websocket import REFUSAL, Relay
@@ -45,11 +46,12 @@ class Gate:
     def begin(self, connection: ClientConnection, ask: Ask) -> Handler | None:
         """None: it has been answered."""
         destination = ask.destination
-        if destination.is_own:
+        is_stranger = self._is_known is not None and not self._is_known(ask)
+        if destination.is_own and (not is_stranger or destination.path == HEALTH):
             return OwnAnswer(self._own, connection, ask)
         if destination.is_denied and not self._allow_management:
             return self._refuse(connection, ask, 403, plain_error("runbookd_denied", _DENIAL))
-        if self._is_known is not None and not self._is_known(ask):
+        if is_stranger:
             return self._refuse(connection, ask, 401, error_of(self._observer.fuses, ask, 401, _STRANGER))
         if ask.sent.get(b"upgrade", b"").lower() == b"websocket":
             return self._websocket(connection, ask)

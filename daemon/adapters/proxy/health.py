@@ -13,7 +13,8 @@ from starlette.routing import Route
 
 from daemon.ports import Clock
 
-OWN_PATHS = frozenset({"/health", "/v1/metrics/providers"})
+HEALTH = "/health"
+OWN_PATHS = frozenset({HEALTH, "/v1/metrics/providers"})
 FRESH_SECONDS = 5.0
 CONNECT_SECONDS = 1.0
 
@@ -84,4 +85,4 @@ def own_endpoints(
             content = b"{}"
         return Response(content, media_type="application/json")
 
-    return Starlette(routes=[Route("/health", health), Route("/v1/metrics/providers", figures)])
+    return Starlette(routes=[Route(HEALTH, health), Route("/v1/metrics/providers", figures)])

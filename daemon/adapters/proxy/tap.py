@@ -14,11 +14,14 @@ from daemon.domain.event import Fault
 from daemon.domain.facts import RequestFacts, ResponseFacts
 from daemon.domain.soft_routing import SoftRoute
 from daemon.logic.forwarding import Headers
-from daemon.logic.wire import Tap
+from daemon.logic.wire import Tap, read_long
 
 T = TypeVar("T")
 
-MOST_REQUEST_BYTES = 4 << 20
+MOST_REQUEST_BYTES = 512 << 10
+"""A longer body is not parsed whole, for nobody else is served meanwhile: its head and its tail say what they say."""
+HEAD_BYTES = 64 << 10
+TAIL_BYTES = 64 << 10
 MOST_RESPONSE_BYTES = 1 << 20
 """Of what a compressed answer amounts to; one that is not compressed is read to its end, whatever its length."""
 READ_BYTES = 8 << 10
@@ -68,6 +71,7 @@ class Observation:
         "_pending_bytes",
         "_request",
         "_response_inflater",
+        "_tail",
         "_tap",
         "ask",
         "began",
@@ -111,6 +115,7 @@ class Observation:
         self._request: RequestFacts | None = None
         self._copy: list[bytes] | None = [] if self.wire else None
         self._copied = 0
+        self._tail = b""
         self._tap: Tap | None = None
         self._response_inflater: Inflating = IDENTITY
         self._pending: list[bytes] = []
@@ -124,9 +129,16 @@ class Observation:
     def take_request(self, piece: bytes) -> None:
         """A copy of the next piece of the request's body."""
         self.request_bytes += len(piece)
-        if self._copy is not None and (room := MOST_REQUEST_BYTES - self._copied) > 0:
+        if self._copy is None:
+            return
+        room = MOST_REQUEST_BYTES - self._copied
+        if len(piece) <= room:
             self._copied += len(piece)
-            self._copy.append(piece if len(piece) <= room else piece[:room])
+            self._copy.append(piece)
+        else:
+            self._copied = MOST_REQUEST_BYTES
+            self._copy.append(piece[:room])
+            self._tail = (self._tail + piece[room:])[-TAIL_BYTES:]
 
     def request(self) -> RequestFacts:
         """What was asked, read at the first call out of what has passed by then; the copy is let go."""
@@ -176,11 +188,14 @@ class Observation:
         return None if tap is None or self._response_inflater.gave_up else self.ask_wire(tap.close)
 
     def _read_request(self) -> RequestFacts:
-        pieces, wire, ask = self._copy or (), self.wire, self.ask
-        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        if encoding := ask.sent.get(b"content-encoding"):
-            body = inflater(encoding, MOST_REQUEST_BYTES).feed(body)
-        return wire.read_request(ask.destination.path, body) if wire is not None else RequestFacts()
+        pieces, wire, path = self._copy or (), self.wire, self.ask.destination.path
+        if wire is None:
+            return RequestFacts()
+        body, tail = pieces[0] if len(pieces) == 1 else b"".join(pieces), self._tail
+        if encoding := self.ask.sent.get(b"content-encoding"):
+            reader = inflater(encoding, MOST_REQUEST_BYTES)
+            body, tail = reader.feed(body), b"" if reader.gave_up else tail
+        return read_long(wire, path, body[:HEAD_BYTES], tail) if tail else wire.read_request(path, body)
 
     def _read(self, tap: Tap, now: float) -> None:
         chunk = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)

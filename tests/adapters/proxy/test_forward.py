@@ -443,6 +443,15 @@ async def test_any_model_name_passes_and_is_written_down_in_bounds(name: str) ->
     assert len(codec.encode([event])) < 5000
 
 
+@pytest.mark.parametrize("where", ["first", "last"])
+@pytest.mark.parametrize("size", [100_000, 3_000_000])
+async def test_a_body_of_any_length_names_its_model(where: str, size: int) -> None:
+    rest = {"messages": [{"role": "user", "content": "x" * size}], "stream": True}
+    members = {"model": "gpt-5.4", **rest} if where == "first" else {**rest, "model": "gpt-5.4"}
+    _, event, _ = await exchange(always(response(WHOLE)), post(CHAT, json.dumps(members).encode()))
+    assert event.requested_model == "gpt-5.4"
+
+
 async def test_times_are_taken() -> None:
     step = asyncio.Event()
 

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from daemon.adapters.web.api import ENDPOINTS, PREFIX
+from daemon.domain.event import EVENT_FIELDS
 from daemon.ports import EventQuery
 from tests.fakes.operations import NOW, FakeOperations, an_alert
 
