@@ -9,10 +9,12 @@ PYTHON ?= $(shell for one in python3 python3.13 python3.12 python3.11; do \
 	"$$one" -c '$(RECENT)' 2>/dev/null && echo "$$one" && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint types lock clean
+ATHERIS := atheris==3.0.0
+SECONDS ?= 60
+.PHONY: help demo run test test-clients fuzz lint types lock clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: $(INSTALLED) ## play an incident on a fake upstream and watch it being handled
 	@$(BIN)/runbookd demo
@@ -23,6 +25,17 @@ run: $(INSTALLED) ## run in front of the proxy on 127.0.0.1:8317: clients use :8
 test: lint types ## lint, types, layers, and all tests
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+
+test-clients: $(INSTALLED) ## install the clients that people use, and drive them through the proxy
+	tests/clients/install.sh
+	RUNBOOKD_TEST_CLIENTS=required $(BIN)/pytest tests/clients
+
+fuzz: $(INSTALLED) ## feed mutated bytes to whatever reads bytes, each reader for a minute (SECONDS=60)
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || if command -v uv >/dev/null; \
+		then uv pip install --quiet --python $(BIN)/python $(ATHERIS); \
+		else $(BIN)/python -m pip install --quiet --disable-pip-version-check $(ATHERIS); fi
+	@for target in $(patsubst tests/fuzz/fuzz_%.py,%,$(wildcard tests/fuzz/fuzz_*.py)); do \
+		echo "$$target:"; $(BIN)/python -m tests.fuzz.runner $$target $(SECONDS) || exit 1; done
 
 lint: $(INSTALLED) ## ruff: mistakes and format
 	$(BIN)/ruff check .
@@ -37,7 +50,7 @@ lock: ## write requirements.lock anew, with the newest versions that pyproject.t
 		--generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
 
 clean: ## remove .venv, caches and builds
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .clients .fuzz build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find daemon migrations tests bench -name __pycache__ -prune -exec rm -rf {} +
 
 # Done again only when what it was made from has changed. Only the lock is fetched: runbookd itself is built on the spot.

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 LONGEST_QUEUE = 2000
 CLOSING_SECONDS = 1.0
-FOREIGN = ("aiohttp", "alembic", "apscheduler", "asyncio", "httpcore", "httpx", "sqlalchemy", "uvicorn")
+FOREIGN = ("alembic", "apscheduler", "asyncio", "httpcore", "httpx", "sqlalchemy", "uvicorn")
 """Libraries are heard from WARNING on, whatever the level: below it some of them write URLs and headers."""
 SYSLOG_LEVELS = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
 

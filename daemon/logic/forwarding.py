@@ -68,7 +68,9 @@ def response_lines(lines: bytes, sent: Mapping[bytes, bytes], status: int) -> by
 
 def status_line(status: int, reason: bytes) -> bytes:
     """With the upstream's own words, unless they could not be read back."""
-    return b"HTTP/1.1 %d %b" % (status, b"" if _NOT_PLAIN.search(reason) else reason)
+    if not reason.isalpha() and _NOT_PLAIN.search(reason):
+        reason = b""
+    return b"HTTP/1.1 %d %b" % (status, reason)
 
 
 def chunk(data: bytes) -> bytes:

@@ -103,6 +103,12 @@ def last_member(data: bytes, key: bytes) -> bytes | None:
     return data[colon.end() : end] if colon and end else None
 
 
+def is_list_without(raw: msgspec.Raw, word: bytes) -> bool:
+    """Whether it is a list in which a word stands nowhere: most need not be decoded to know that."""
+    data = bytes(raw)
+    return data[:1] == b"[" and word not in data and b"\\u00" not in data
+
+
 def says(raw: msgspec.Raw) -> bool:
     """Whether a member was there and holds more than an empty value."""
     return bytes(raw) not in _NOTHING

@@ -28,17 +28,16 @@ class Reading(ABC):
 
     usage_key: ClassVar[bytes] = b'"usage"'
 
-    def __init__(self) -> None:
-        self.response_model: str | None = None
-        self.usage: TokenUsage | None = None
-        self.finish_reason: str | None = None
-        self.terminal = False
-        self.incomplete = False
-        self.error: ErrorFacts | None = None
-        self.has_content = False
-        self.has_tool_use = False
-        self.is_partly_unseen = False
-        self.thinking_processed: ThinkingSetting | None = None
+    response_model: str | None = None
+    usage: TokenUsage | None = None
+    finish_reason: str | None = None
+    terminal: bool = False
+    incomplete: bool = False
+    error: ErrorFacts | None = None
+    has_content: bool = False
+    has_tool_use: bool = False
+    is_partly_unseen: bool = False
+    thinking_processed: ThinkingSetting | None = None
 
     @abstractmethod
     def read_event(self, name: bytes, data: bytes) -> None:

@@ -17,7 +17,9 @@ def split_suffix(model: str) -> tuple[str, str]:
 
 def from_suffix(model: str | None) -> ThinkingSetting | None:
     """`model(high)`, `model(8192)`, `model(none)`, `model(auto)`, `model(-1)`; a word nobody knows says nothing."""
-    word = split_suffix(model or "")[1].strip()
+    if model is None or not model.endswith(")"):
+        return None
+    word = split_suffix(model)[1].strip()
     if re.fullmatch(r"-?[0-9]{1,15}", word):
         return from_budget(int(word))
     return from_level(word)
@@ -43,7 +45,10 @@ def from_budget(value: object) -> ThinkingSetting | None:
 
 def from_effort(*efforts: object) -> ThinkingSetting | None:
     """OpenAI's `reasoning_effort` and `reasoning.effort`: the first that says something."""
-    return next((setting for effort in efforts if (setting := from_level(effort))), None)
+    for effort in efforts:
+        if effort is not None and (setting := from_level(effort)):
+            return setting
+    return None
 
 
 def from_claude(thinking: object, output_config: object) -> ThinkingSetting | None:

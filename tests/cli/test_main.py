@@ -11,7 +11,7 @@ import pytest
 from daemon import cli
 from daemon.domain.errors import CannotStart, ConfigError, Conflict, Mistake
 
-HEAVY = ("sqlalchemy", "apprise", "starlette", "pydantic", "aiohttp", "httpx", "asyncio", "uvicorn", "jinja2")
+HEAVY = ("sqlalchemy", "apprise", "starlette", "pydantic", "httptools", "httpx", "asyncio", "uvicorn", "jinja2")
 
 
 def python(code: str) -> subprocess.CompletedProcess[str]:

@@ -7,6 +7,9 @@ from daemon.logic.forwarding import Headers
 
 MOST_REPLAY_BYTES = 1 << 20
 """A longer request is not kept for sending it again."""
+HELD_BYTES = 8192
+"""Unsent, and no more is taken from the other side. Less than that goes out at the end of a turn of the loop, with what
+is written to other connections: who reads it is woken once for all."""
 MOST_WAITING_BYTES = 131072
 """Of a request may wait for its connection, or for the upstream to read; then the client is not read."""
 

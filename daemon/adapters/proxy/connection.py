@@ -14,6 +14,7 @@ from typing import Protocol, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
+from daemon.adapters.proxy.calls import HELD_BYTES
 from daemon.adapters.proxy.destinations import Destination
 from daemon.adapters.proxy.tap import Ask
 from daemon.logic.forwarding import Headers, by_name, header_pairs, is_persistent
@@ -132,7 +133,7 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        self.transport.set_write_buffer_limits(high=0)
+        self.transport.set_write_buffer_limits(high=HELD_BYTES)
         peer = transport.get_extra_info("peername")
         self.peer = peer[0] if peer else ""
         if not self._serving.opened(self):
@@ -187,8 +188,8 @@ class ClientConnection(asyncio.Protocol):
         """The lines of an answer's head that say how long it is, and whether the connection ends behind it."""
         if self._body is not None or self._serving.is_stopping:
             self._keeps_alive = False
-        if not has_body or has_length:
-            return self._connection_line()
+        if has_length or not has_body:
+            return b"" if self._keeps_alive and self._version == "1.1" else self._connection_line()
         if self.speaks_chunks:
             return b"Transfer-Encoding: chunked\r\n" + self._connection_line()
         self._ends_by_closing, self._keeps_alive = True, False

@@ -29,6 +29,8 @@ from daemon.logic.forwarding import (
 
 log = logging.getLogger(__name__)
 
+NOTE_SECONDS = 1.0
+
 _REWRITTEN = frozenset({b"content-length", b"content-encoding"})
 
 
@@ -47,6 +49,13 @@ class Forwarder:
         self.observer = observer
         self.rerouter = rerouter
         self.note_reachable = note_reachable
+        self._noted_at = 0.0
+
+    def note_answer(self, now: float) -> None:
+        """The upstream answers: said at most once a second."""
+        if now - self._noted_at > NOTE_SECONDS:
+            self._noted_at = now
+            self.note_reachable(True)
 
     def begin(self, connection: ClientConnection, ask: Ask) -> "Exchange":
         """Its body follows."""
@@ -191,9 +200,8 @@ class Exchange:
         if not 200 <= status <= 599:
             self.fault(UpstreamFault(Fault.UPSTREAM_PROTOCOL, "the upstream answered with a status that is none"))
             return
-        self._forwarder.note_reachable(True)
         sent = by_name(headers)
-        self.seen.take_head(status, sent)
+        self._forwarder.note_answer(self.seen.take_head(status, sent))
         has_length = b"content-length" in sent and status != 204
         self._has_body = self._ask.method != "HEAD" and status not in BODILESS
         self._frames = self._has_body and not has_length and connection.speaks_chunks

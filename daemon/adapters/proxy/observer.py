@@ -97,12 +97,12 @@ class Observer:
         self.finish(seen)
 
     def _event(self, seen: Observation, asked: RequestFacts, said: ResponseFacts | None) -> Event:
-        ended, now = seen.ended, self._clock.now()
+        began, ended, now = seen.began, seen.ended, self._clock.now()
         event_id = self._ids.next(now)
         outcome, fault = _judge(seen, said)
         turn_key, attempt = self._attempt(seen, outcome, ended)
         key = client_key(seen.ask.sent, seen.ask.query)
-        duration_ms = _ms(ended - seen.began)
+        duration_ms = round((ended - began) * 1000)
         is_canary = self.is_canary(seen.ask)
         requested, processed = asked.thinking, said.thinking_processed if said else None
         usage, error = (said and said.usage) or _NO_USAGE, (said and said.error) or _NO_ERROR
@@ -112,9 +112,9 @@ class Observer:
             emitted_at=emitted_at_of(event_id),
             started_at=now - duration_ms,
             duration_ms=duration_ms,
-            ttfb_ms=_since(seen.began, seen.first_byte),
-            ttft_ms=_since(seen.began, seen.first_content),
-            largest_gap_ms=None if seen.largest_gap is None else _ms(seen.largest_gap),
+            ttfb_ms=None if seen.first_byte is None else round((seen.first_byte - began) * 1000),
+            ttft_ms=None if seen.first_content is None else round((seen.first_content - began) * 1000),
+            largest_gap_ms=None if seen.largest_gap is None else round(seen.largest_gap * 1000),
             node_id=self._node_id,
             method=seen.ask.method[:MOST_NAME],
             endpoint=seen.endpoint,
@@ -207,11 +207,3 @@ def _name(text: str | None) -> str | None:
     if text is None or (text.isascii() and 0 < len(text) <= MOST_NAME):
         return text
     return text[:MOST_NAME].encode(errors="replace").decode() or None
-
-
-def _since(began: float, instant: float | None) -> int | None:
-    return None if instant is None else _ms(instant - began)
-
-
-def _ms(seconds: float) -> int:
-    return round(seconds * 1000)

@@ -1,7 +1,6 @@
 """What is seen of one request while its bytes pass: times, sizes, and copies of the bodies for its wire to read."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -44,7 +43,6 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     peer: str = ""
 
 
-@dataclass(slots=True)
 class Ending:
     """How a request ended, as far as it is known so far."""
 
@@ -153,10 +151,10 @@ class Observation:
         """The wire's answer, behind its fuse."""
         return self._fuses.ask(self.wire, question) if self.wire is not None else None
 
-    def take_head(self, status: int, sent: Mapping[bytes, bytes]) -> None:
-        """The head of the upstream's answer, its headers by lower-case name."""
+    def take_head(self, status: int, sent: Mapping[bytes, bytes]) -> float:
+        """The head of the upstream's answer, its headers by lower-case name; when it came."""
         self.status = status
-        self.first_byte = self._last_byte = self._now()
+        now = self.first_byte = self._last_byte = self._now()
         self.stream = sent.get(b"content-type", b"").lower().startswith(b"text/event-stream")
         self.retry_after = sent.get(b"retry-after")
         if trace := sent.get(b"x-cpa-trace-id"):
@@ -165,6 +163,7 @@ class Observation:
             if encoding := sent.get(b"content-encoding"):
                 self._response_inflater = inflater(encoding, MOST_RESPONSE_BYTES)
             self._tap = self.ask_wire(partial(self.wire.tap, status=status, stream=self.stream))
+        return now
 
     def take_response(self, chunk: bytes) -> None:
         """A copy of the next chunk of the answer's body."""

@@ -11,7 +11,7 @@ from typing import Protocol, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from daemon.adapters.proxy.calls import MOST_WAITING_BYTES, Call
+from daemon.adapters.proxy.calls import HELD_BYTES, MOST_WAITING_BYTES, Call
 from daemon.domain.errors import UpstreamFault
 from daemon.domain.event import Fault
 from daemon.logic.forwarding import BODILESS, Headers
@@ -99,7 +99,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        self.transport.set_write_buffer_limits(high=0)
+        self.transport.set_write_buffer_limits(high=HELD_BYTES)
         self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:

@@ -10,7 +10,7 @@ from daemon.domain.event import Wire
 from daemon.domain.facts import RequestFacts, ResponseFacts
 from daemon.domain.usage import TokenUsage
 from daemon.logic import tapping
-from daemon.logic.json_peek import DECODE_ERRORS, count, decode, decode_members, inside, says, text
+from daemon.logic.json_peek import DECODE_ERRORS, count, decode, decode_members, inside, is_list_without, says, text
 from daemon.logic.model_rewriting import body_with_model
 from daemon.logic.own_errors import anthropic_error as error_body
 from daemon.logic.thinking_reading import from_claude, from_suffix
@@ -70,6 +70,8 @@ def read_request(path: str, body: bytes) -> RequestFacts:
 
 
 def _has_tool_result_image(messages: msgspec.Raw) -> bool | None:
+    if is_list_without(messages, b'"tool_result"'):
+        return False
     try:
         parts = (part for message in _MESSAGES.decode(messages) for part in _parts(message.content))
         results = (part for part in parts if part.type == "tool_result")

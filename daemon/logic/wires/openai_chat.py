@@ -13,7 +13,7 @@ from daemon.domain.event import Wire
 from daemon.domain.facts import RequestFacts
 from daemon.domain.usage import TokenUsage
 from daemon.logic import tapping
-from daemon.logic.json_peek import DECODE_ERRORS, count, decode, decode_members, inside, says, text
+from daemon.logic.json_peek import DECODE_ERRORS, count, decode, decode_members, inside, is_list_without, says, text
 from daemon.logic.model_rewriting import body_with_model
 from daemon.logic.own_errors import openai_error as error_body
 from daemon.logic.thinking_reading import from_effort, from_suffix
@@ -76,6 +76,8 @@ def read_request(path: str, body: bytes) -> RequestFacts:
 
 
 def _has_tool_result_image(messages: msgspec.Raw) -> bool | None:
+    if is_list_without(messages, b'"tool"'):
+        return False
     try:
         results = [message.content for message in _MESSAGES.decode(messages) if message.role == "tool"]
         parts = (part for content in results if bytes(content)[:1] == b"[" for part in _PARTS.decode(content))
