@@ -70,3 +70,7 @@ class Places:
     def proxy_socket(self, worker: int) -> Path:
         """A datagram here makes a proxy worker read `routes.json` again."""
         return self.runtime / f"proxy-{worker}.sock"
+
+    def open_requests(self, worker: int) -> Path:
+        """What a proxy worker has under way, for the next one if it is killed."""
+        return self.runtime / f"proxy-{worker}.open"

@@ -23,6 +23,7 @@ from daemon.adapters.proxy.forward import Forwarder
 from daemon.adapters.proxy.gate import Gate
 from daemon.adapters.proxy.health import Reachability, own_endpoints
 from daemon.adapters.proxy.observer import Keys, Observer
+from daemon.adapters.proxy.open_requests import OpenRequests
 from daemon.adapters.proxy.rerouting import Rerouter
 from daemon.adapters.proxy.routes import RoutesFile
 from daemon.adapters.proxy.server import ProxyServer
@@ -70,7 +71,9 @@ async def _serve(settings: Settings, worker: int, listener: socket.socket) -> No
             ids=EventIds(_number_of(settings.node_id), worker),
             node_id=settings.node_id,
             keys=keys,
+            open_requests=_open_requests(places.open_requests(worker), stack),
         )
+        observer.tell_of_unfinished()
         reachability = _reachability(settings.upstream_url, clock)
         forwarder = Forwarder(
             upstream=upstream,
@@ -130,6 +133,16 @@ async def _watch(routes: RoutesFile, keys: ClientKeys | None, doorbell: Path, st
     tasks = Tasks()
     tasks.start("routes", poll)
     stack.push_async_callback(tasks.stop)
+
+
+def _open_requests(path: Path, stack: AsyncExitStack) -> OpenRequests | None:
+    try:
+        requests = OpenRequests(path)
+    except OSError as error:
+        log.warning("what is under way is not remembered in %s (%s)", path, error.strerror)
+        return None
+    stack.callback(requests.close)
+    return requests
 
 
 class _Nowhere:

@@ -273,6 +273,27 @@ async def test_events_that_were_written_survive_a_kill(house: House) -> None:
     await events(house, 25)
 
 
+async def test_what_was_under_way_at_a_kill_is_told_as_aborted(house: House) -> None:
+    await house.send(3, Wire.OPENAI_CHAT, "gpt-5.4")
+    await house.fake.play({"words": 1000, "pace": "50ms"})
+    turn = asyncio.ensure_future(house.turn(Wire.OPENAI_CHAT, "gpt-5.4", stream=True))
+    await events(house, 3)
+    await eventually(lambda: _is_fourth_under_way(house))
+    house.rig.kill("proxy")
+    await house.rig.restart("proxy")
+    assert (await turn).outcome == "cut"
+    left = (await events(house, 4))[-1]
+    assert (left.outcome, left.endpoint, left.wire) == (
+        Outcome.ABORTED_BY_RESTART,
+        "/v1/chat/completions",
+        Wire.OPENAI_CHAT,
+    )
+
+
+async def _is_fourth_under_way(house: House) -> bool:
+    return len((await house.fake.requests(model="gpt-5.4"))["requests"]) == 4
+
+
 # ---- nothing of ours stands in the way -------------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ import msgspec
 
 from daemon.adapters.proxy.fuses import FusedWires
 from daemon.adapters.proxy.health import OWN_PATHS
+from daemon.adapters.proxy.open_requests import about
 from daemon.logic.guarding import is_denied
 from daemon.logic.marks import other_endpoint
 from daemon.logic.wire import WireProtocol
@@ -24,6 +25,8 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     is_denied: bool
     wire: WireProtocol | None
     endpoint: str
+    about: bytes = b""
+    """For the list of what is under way."""
 
 
 NOWHERE = Destination(path="", is_own=False, is_denied=False, wire=None, endpoint="other")
@@ -56,4 +59,5 @@ class Destinations:
             is_denied=is_denied(raw_path),
             wire=wire,
             endpoint=endpoint or other_endpoint(path),
+            about=about(method, endpoint, wire.WIRE) if wire else b"",
         )

@@ -9,6 +9,7 @@ from hashlib import blake2b
 
 from daemon.adapters.proxy.destinations import NOWHERE
 from daemon.adapters.proxy.fuses import FusedWires
+from daemon.adapters.proxy.open_requests import OpenRequests
 from daemon.adapters.proxy.tap import Ask, Observation
 from daemon.domain.event import Event, EventIds, Fault, Outcome, Source, Wire, emitted_at_of
 from daemon.domain.facts import ErrorFacts, RequestFacts, ResponseFacts
@@ -49,6 +50,7 @@ class Observer:
         ids: EventIds,
         node_id: str,
         keys: Keys,
+        open_requests: OpenRequests | None = None,
     ) -> None:
         self.fuses = FusedWires(wires)
         self._sink = sink
@@ -56,6 +58,7 @@ class Observer:
         self._ids = ids
         self._node_id = node_id
         self._keys = keys
+        self._open = open_requests
         self._failures = Failures()
         self._has_failed = False
         self._finished: list[Observation] = []
@@ -63,7 +66,29 @@ class Observer:
 
     def begin(self, ask: Ask) -> Observation:
         """From here on the request is watched."""
-        return Observation(ask, self.fuses, self._clock.monotonic)
+        seen = Observation(ask, self.fuses, self._clock.monotonic)
+        if self._open is not None and (about := ask.destination.about):
+            seen.place = self._open.enter(self._clock.now(), about)
+        return seen
+
+    def tell_of_unfinished(self) -> None:
+        """Offers the events of what a former process of this worker left unfinished."""
+        for one in self._open.unfinished() if self._open is not None else ():
+            now = self._clock.now()
+            event_id = self._ids.next(now)
+            self._sink.offer(
+                Event(
+                    event_id=event_id,
+                    emitted_at=emitted_at_of(event_id),
+                    started_at=one.started_at,
+                    duration_ms=max(0, now - one.started_at),
+                    node_id=self._node_id,
+                    method=one.method,
+                    endpoint=one.endpoint,
+                    wire=Wire(one.wire),
+                    outcome=Outcome.ABORTED_BY_RESTART,
+                )
+            )
 
     def is_canary(self, ask: Ask) -> bool:
         """Whether the request is one of our own, by the secret that only we know."""
@@ -74,6 +99,8 @@ class Observer:
         """A request has come to its end. Its event is made behind whatever else this turn of the loop has to do: no
         answer waits for it, and several in a row cost less each."""
         seen.ended = self._clock.monotonic()
+        if self._open is not None:
+            self._open.leave(seen.place)
         self._finished.append(seen)
         if len(self._finished) == 1:
             self._loop.call_soon(self.settle)

@@ -79,6 +79,7 @@ class Observation:
         "first_byte",
         "first_content",
         "largest_gap",
+        "place",
         "request_bytes",
         "response_bytes",
         "retry_after",
@@ -96,6 +97,8 @@ class Observation:
         self.endpoint = ask.destination.endpoint
         self.ending = Ending()
         self.status: int | None = None
+        self.place: int | None = None
+        """In the list of what is under way."""
         self.route: SoftRoute | None = None
         self.sent_model: str | None = None
         self.trace_id: str | None = None

@@ -96,7 +96,9 @@ REJECTED = {
 async def test_what_has_two_meanings_is_rejected_and_nothing_is_forwarded(request_: bytes) -> None:
     async with raw_server(always(response(b"reached"))) as upstream, running_proxy(upstream.url) as proxy:
         status, headers, body = decoded(await proxy.exchange(request_))
-        expected = 405 if request_.startswith(b"CONNECT") else 431 if b"X-199" in request_ or len(request_) > 65536 else 400
+        expected = (
+            405 if request_.startswith(b"CONNECT") else 431 if b"X-199" in request_ or len(request_) > 65536 else 400
+        )
         assert (status, headers["connection"]) == (expected, "close")
         assert json.loads(body)["error"]["code"] == "runbookd_rejected_framing"
         event = await proxy.sink.one()
