@@ -1,5 +1,7 @@
 """One request to the upstream, seen from the side that asks."""
 
+import asyncio
+import socket
 from typing import Protocol
 
 from daemon.domain.errors import UpstreamFault
@@ -12,6 +14,18 @@ HELD_BYTES = 8192
 is written to other connections: who reads it is woken once for all."""
 MOST_WAITING_BYTES = 131072
 """Of a request may wait for its connection, or for the upstream to read; then the client is not read."""
+
+LOOPBACK = ("127.", "::1", "::ffff:127.")
+_KEEP_ALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
+
+
+def notice_death(transport: asyncio.BaseTransport, peer: str) -> None:
+    """A host that falls silent for good, without a word, is given up after two minutes; our own cannot."""
+    if not peer.startswith(LOOPBACK):
+        connection = transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in _KEEP_ALIVE:
+            connection.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 class Asker(Protocol):

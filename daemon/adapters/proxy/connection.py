@@ -14,7 +14,7 @@ from typing import Protocol, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
-from daemon.adapters.proxy.calls import HELD_BYTES
+from daemon.adapters.proxy.calls import HELD_BYTES, notice_death
 from daemon.adapters.proxy.destinations import Destination
 from daemon.adapters.proxy.tap import Ask
 from daemon.logic.forwarding import Headers, by_name, header_pairs, is_persistent
@@ -119,6 +119,8 @@ class ClientConnection(asyncio.Protocol):
         self._serving = serving
         self._loop = loop
         self._ahead = b""
+        self._searched = 0
+        """So much of it holds no end of a head."""
         self._handler: Handler | None = None
         self._body: Body | None = None
         self._is_busy = self._is_unread = self._is_held = self._is_refused = False
@@ -136,6 +138,7 @@ class ClientConnection(asyncio.Protocol):
         self.transport.set_write_buffer_limits(high=HELD_BYTES)
         peer = transport.get_extra_info("peername")
         self.peer = peer[0] if peer else ""
+        notice_death(transport, self.peer)
         if not self._serving.opened(self):
             self.refuse(503, "too many connections")
 
@@ -285,13 +288,14 @@ class ClientConnection(asyncio.Protocol):
         if self._is_held:
             return
         if self._ahead[:2] == b"\r\n":
-            self._ahead = self._ahead.lstrip(b"\r\n")
+            self._ahead, self._searched = self._ahead.lstrip(b"\r\n"), 0
         if self.phase is Phase.IDLE:
             self.phase, self.since = Phase.HEAD, self._loop.time()
-        end = self._ahead.find(_BLANK)
+        end = self._ahead.find(_BLANK, max(0, self._searched - len(_BLANK)))
         if end < 0 or end > MOST_HEAD_BYTES:
-            self._wait_for_head(end)
+            self._wait_for_head()
             return
+        self._searched = 0
         head, self._ahead = self._ahead[: end + 4], self._ahead[end + 4 :]
         self._read(True)
         reading = _Head()
@@ -306,11 +310,12 @@ class ClientConnection(asyncio.Protocol):
         self._is_busy, self.phase = True, Phase.ANSWER
         self._begin(self._ask(parser, reading, head))
 
-    def _wait_for_head(self, end: int) -> None:
+    def _wait_for_head(self) -> None:
         if len(self._ahead) > MOST_HEAD_BYTES:
             self._refuse_head(431, f"the head of the request is longer than {MOST_HEAD_BYTES >> 10} KiB")
-        elif end < 0 and b"\n" in self._ahead.replace(b"\r\n", b""):
+        elif b"\n" in self._ahead[max(0, self._searched - 1) :].replace(b"\r\n", b""):
             self._refuse_head(400, "lines end with CR LF")
+        self._searched = len(self._ahead)
 
     def _refuse_head(self, status: int, message: str) -> None:
         self._is_busy, self._ahead = True, b""

@@ -6,6 +6,7 @@ import socket
 from collections import Counter
 from collections.abc import Sequence
 
+from daemon.adapters.proxy.calls import LOOPBACK
 from daemon.adapters.proxy.connection import ClientConnection, Handler
 from daemon.adapters.proxy.destinations import Destination
 from daemon.adapters.proxy.gate import Gate
@@ -18,7 +19,6 @@ RESERVED_FILES = 64
 """Descriptors that no connection takes: spool, log, routes."""
 MOST_CONNECTIONS = 20_000
 BACKLOG = 2048
-LOOPBACK = ("127.", "::1", "::ffff:127.")
 
 
 class ProxyServer:

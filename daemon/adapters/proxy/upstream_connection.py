@@ -11,7 +11,7 @@ from typing import Protocol, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from daemon.adapters.proxy.calls import HELD_BYTES, MOST_WAITING_BYTES, Call
+from daemon.adapters.proxy.calls import HELD_BYTES, MOST_WAITING_BYTES, Call, notice_death
 from daemon.domain.errors import UpstreamFault
 from daemon.domain.event import Fault
 from daemon.logic.forwarding import BODILESS, Headers
@@ -101,6 +101,7 @@ class Connection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=HELD_BYTES)
         self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+        notice_death(transport, (transport.get_extra_info("peername") or ("",))[0])
 
     def data_received(self, data: bytes) -> None:
         call = self._call
