@@ -223,7 +223,7 @@ class Exchange:
             self._connection.write(self._head)
             self._head = b""
         if self._call is not None and self._call.is_complete:
-            self.seen.request()
+            self.seen.read_request_soon()
 
     def ended(self, trailers: Headers) -> None:
         connection = self._connection

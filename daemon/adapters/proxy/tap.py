@@ -1,5 +1,6 @@
 """What is seen of one request while its bytes pass: times, sizes, and copies of the bodies for its wire to read."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TypeVar
@@ -19,6 +20,7 @@ T = TypeVar("T")
 
 MOST_REQUEST_BYTES = 512 << 10
 """A longer body is not parsed whole, for nobody else is served meanwhile: its head and its tail say what they say."""
+MOMENT_SECONDS = 0.1
 HEAD_BYTES = 64 << 10
 TAIL_BYTES = 64 << 10
 MOST_RESPONSE_BYTES = 1 << 20
@@ -71,6 +73,7 @@ class Observation:
         "_response_inflater",
         "_tail",
         "_tap",
+        "_will_be_read",
         "ask",
         "began",
         "ended",
@@ -119,6 +122,7 @@ class Observation:
         self._tail = b""
         self._tap: Tap | None = None
         self._response_inflater: Inflating = IDENTITY
+        self._will_be_read = False
         self._pending: list[bytes] = []
         self._pending_bytes = 0
 
@@ -149,6 +153,14 @@ class Observation:
                 facts = self._fuses.ask(self.wire, self._read_request)
             self._request, self._copy = facts or RequestFacts(), None
         return self._request
+
+    def read_request_soon(self) -> None:
+        """Lets the copy of the request go: behind the first content, for that must not wait; else in a moment."""
+        if self.first_content is not None:
+            self.request()
+        elif not self._will_be_read and self._request is None:
+            self._will_be_read = True
+            asyncio.get_running_loop().call_later(MOMENT_SECONDS, self.request)
 
     def ask_wire(self, question: Callable[[], T]) -> T | None:
         """The wire's answer, behind its fuse."""
