@@ -94,11 +94,13 @@ async def running_proxy(
     providers: Path = Path("/nonexistent/providers.json"),
     allow_management: bool = False,
     client_keys: Path | None = None,
+    port: int = 0,
+    most_connections: int | None = None,
 ) -> AsyncIterator[RunningProxy]:
     clock, sink, routes = SystemClock(), MemorySink(), FixedRoutes()
     upstream = UpstreamPool(upstream_url)
-    host, _, port = upstream.authority.decode().rpartition(":")
-    reachability = Reachability(host, int(port), clock)
+    host, _, upstream_port = upstream.authority.decode().rpartition(":")
+    reachability = Reachability(host, int(upstream_port), clock)
     observer = Observer(
         wires=shelf.wires() if wires is None else wires,
         sink=sink,
@@ -113,7 +115,7 @@ async def running_proxy(
         rerouter=Rerouter(routes, clock),
         note_reachable=reachability.note,
     )
-    listener = listen("127.0.0.1", 0, setting="port")
+    listener = listen("127.0.0.1", port, setting="port")
     own = own_endpoints(
         version="1.2.3", reachability=reachability, control_alive=lambda: True, spool=sink, providers=providers
     )
@@ -124,7 +126,7 @@ async def running_proxy(
         allow_management=allow_management,
         is_known=ClientKeys(client_keys, observer.is_canary).knows if client_keys else None,
     )
-    server = ProxyServer(gate, drain_seconds=drain_seconds)
+    server = ProxyServer(gate, drain_seconds=drain_seconds, most_connections=most_connections)
     port = listener.getsockname()[1]
     serving = asyncio.ensure_future(server.serve(sockets=[listener]))
     try:

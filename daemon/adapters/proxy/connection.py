@@ -37,6 +37,7 @@ REASONS = {
     502: b"Bad Gateway",
     503: b"Service Unavailable",
     504: b"Gateway Timeout",
+    508: b"Loop Detected",
 }
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -124,6 +125,8 @@ class ClientConnection(asyncio.Protocol):
         self._handler: Handler | None = None
         self._body: Body | None = None
         self._is_busy = self._is_unread = self._is_held = self._is_refused = False
+        self.end = ("", 0)
+        """Where the client speaks from."""
         self.peer = ""
         self.phase = Phase.HEAD
         self.since = loop.time()
@@ -136,8 +139,8 @@ class ClientConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=HELD_BYTES)
-        peer = transport.get_extra_info("peername")
-        self.peer = peer[0] if peer else ""
+        self.end = (transport.get_extra_info("peername") or ("", 0))[:2]
+        self.peer = self.end[0]
         notice_death(transport, self.peer)
         if not self._serving.opened(self):
             self.refuse(503, "too many connections")

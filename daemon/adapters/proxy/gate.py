@@ -1,5 +1,6 @@
 """The gate of the proxy port: decides for each request whether it is answered here, refused, or forwarded."""
 
+import logging
 from collections.abc import Callable
 
 from starlette.types import ASGIApp
@@ -16,11 +17,14 @@ from daemon.adapters.proxy.websocket import REFUSAL, Relay
 from daemon.domain.event import Fault
 from daemon.logic.websocket import VERSION, handshake_fault, is_websocket_path
 
+log = logging.getLogger(__name__)
+
 _DENIAL = (
     "This path is for callers on the upstream's own host and is not forwarded; "
     "RUNBOOKD_PROXY_ALLOW_MANAGEMENT=true would allow it."
 )
 _STRANGER = "This proxy does not know the key; its owner keeps the list (RUNBOOKD_PROXY_CLIENT_KEYS_FILE)."
+_CIRCLE = "RUNBOOKD_UPSTREAM_URL leads back to this proxy: nothing can be forwarded."
 _VERSION = b"Sec-WebSocket-Version: %b\r\n" % VERSION
 
 
@@ -46,6 +50,9 @@ class Gate:
     def begin(self, connection: ClientConnection, ask: Ask) -> Handler | None:
         """None: it has been answered."""
         destination = ask.destination
+        if connection.end in self._forwarder.upstream.own_ends:
+            log.error(_CIRCLE)
+            return self._refuse(connection, ask, 508, plain_error("runbookd_denied", _CIRCLE))
         is_stranger = self._is_known is not None and not self._is_known(ask)
         if destination.is_own and (not is_stranger or destination.path == HEALTH):
             return OwnAnswer(self._own, connection, ask)

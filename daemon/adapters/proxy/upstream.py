@@ -32,6 +32,8 @@ class UpstreamPool:
         self._resolver = Resolver(self._host, self._port)
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
+        self.own_ends: set[tuple[str, int]] = set()
+        """Where our connections come from: whoever comes to us from there is ourselves."""
         self._connecting: set[asyncio.Task[None]] = set()
         self._sweep: asyncio.TimerHandle | None = None
 
@@ -75,6 +77,7 @@ class UpstreamPool:
 
     def forget(self, connection: Connection) -> None:
         self._open.discard(connection)
+        self.own_ends.discard(connection.own_end)
         if connection in self._idle:
             self._idle.remove(connection)
 
@@ -96,6 +99,7 @@ class UpstreamPool:
                 call.asker.fault(_fault_of(error))
             return
         self._open.add(connection)
+        self.own_ends.add(connection.own_end)
         if not call.is_over:
             connection.carry(call)
         elif not connection.transport.is_closing():

@@ -50,6 +50,7 @@ class Connection(asyncio.Protocol):
         self._call: Call | None = None
         self._answer = Answer("")
         self._poll = select.poll()
+        self.own_end = ("", 0)
         self.idle_since: float | None = None
         """None: it has not carried a call yet."""
         self._was_idle: float | None = None
@@ -101,6 +102,7 @@ class Connection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=HELD_BYTES)
         self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+        self.own_end = (transport.get_extra_info("sockname") or ("", 0))[:2]
         notice_death(transport, (transport.get_extra_info("peername") or ("",))[0])
 
     def data_received(self, data: bytes) -> None:

@@ -250,3 +250,11 @@ async def _refuses(port: int) -> bool:
         return True
     writer.close()
     return False
+
+
+async def test_a_proxy_whose_upstream_is_itself_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    (port,) = free_ports(1)
+    async with running_proxy(f"http://127.0.0.1:{port}", port=port) as proxy:
+        status, _, body = decoded(await proxy.exchange(get(b"/v1/models")))
+        assert (status, b"leads back" in body) == (508, True)
+    assert "RUNBOOKD_UPSTREAM_URL leads back to this proxy" in caplog.text
