@@ -27,7 +27,7 @@ test: lint types ## lint, types, layers, and all tests
 	$(BIN)/pytest
 
 test-clients: $(INSTALLED) ## install the clients that people use, and drive them through the proxy
-	tests/clients/install.sh
+	PYTHON="$(PYTHON)" tests/clients/install.sh
 	RUNBOOKD_TEST_CLIENTS=required $(BIN)/pytest tests/clients
 
 fuzz: $(INSTALLED) ## feed mutated bytes to whatever reads bytes, each reader for a minute (SECONDS=60)

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from daemon.adapters.spool.reader import SpoolReader
-from daemon.domain.event import Event
+from daemon.domain.event import Event, Outcome
 from tests.stories.house import House, eventually, open_house
 
 FOREIGN = ("OPENAI_", "ANTHROPIC_", "GOOGLE_", "GEMINI_", "http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -33,12 +33,14 @@ class Front:
         self._told.update(event.event_id for event in self._recorded())
 
     async def events(self) -> list[Event]:
-        """One for each request that the upstream has seen, and for each that we refused before."""
+        """One for each request that the upstream has seen, and for each that the proxy refused."""
         requests = (await self.house.fake.requests())["requests"]
-        asked = sum(one["path"] != "/healthz" for one in requests)
-        return list(await eventually(lambda: found if len(found := self._new()) >= asked else None))
+        asked = sum(one["path"] != "/healthz" and "upgrade" not in one["headers"] for one in requests)
+        await eventually(lambda: sum(event.outcome is not Outcome.DENIED for event in self.noted()) >= asked)
+        return self.noted()
 
-    def _new(self) -> list[Event]:
+    def noted(self) -> list[Event]:
+        """Those that the proxy has written down so far."""
         return [event for event in self._recorded() if event.event_id not in self._told]
 
     def _recorded(self) -> list[Event]:
