@@ -187,6 +187,11 @@ class ClientConnection(asyncio.Protocol):
     def speaks_chunks(self) -> bool:
         return self._version == "1.1"
 
+    def own_end(self) -> tuple[str, int]:
+        """Where we speak from."""
+        host, port, *_ = self.transport.get_extra_info("sockname") or ("", 0)
+        return host, port
+
     def write(self, data: bytes) -> None:
         self.transport.write(data)
 
@@ -470,11 +475,12 @@ class _Chunks:
     """The rest of a chunked body. What follows it in the same piece is lost, and the connection ends behind the answer:
     the parser does not say where it begins."""
 
-    __slots__ = ("_parser", "_pieces", "has_surplus", "is_whole", "trailers", "wrong")
+    __slots__ = ("_parser", "_pieces", "_unread", "has_surplus", "is_whole", "trailers", "wrong")
 
     def __init__(self) -> None:
         self._parser: HttpRequestParser | None = None
         self._pieces: list[bytes] = []
+        self._unread = 0
         self.trailers: list[tuple[bytes, bytes]] = []
         self.wrong: str | None = None
         self.is_whole = self.has_surplus = False
@@ -490,6 +496,9 @@ class _Chunks:
             self.wrong = str(error)
         piece = b"".join(self._pieces)
         self._pieces.clear()
+        self._unread = 0 if piece else self._unread + len(data)
+        if self._unread > MOST_HEAD_BYTES:
+            self.wrong = "trailers without end"
         return piece, b""
 
     def on_message_begin(self) -> None:

@@ -197,10 +197,10 @@ class Exchange:
         connection = self._connection
         if connection is None:
             return
-        if not 200 <= status <= 599:
-            self.fault(UpstreamFault(Fault.UPSTREAM_PROTOCOL, "the upstream answered with a status that is none"))
-            return
         sent = by_name(headers)
+        if not 200 <= status <= 599 or sent.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
+            self.fault(UpstreamFault(Fault.UPSTREAM_PROTOCOL, "the upstream answered with a head that nobody knows"))
+            return
         self._forwarder.note_answer(self.seen.take_head(status, sent))
         has_length = b"content-length" in sent and status != 204
         self._has_body = self._ask.method != "HEAD" and status not in BODILESS

@@ -50,7 +50,7 @@ class Gate:
     def begin(self, connection: ClientConnection, ask: Ask) -> Handler | None:
         """None: it has been answered."""
         destination = ask.destination
-        if connection.end in self._forwarder.upstream.own_ends:
+        if self._forwarder.upstream.is_ours(connection.end, connection.own_end):
             log.error(_CIRCLE)
             return self._refuse(connection, ask, 508, plain_error("runbookd_denied", _CIRCLE))
         is_stranger = self._is_known is not None and not self._is_known(ask)

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from daemon.adapters.proxy.calls import Asker, Call
@@ -13,6 +14,8 @@ from daemon.domain.event import Fault
 CONNECT_SECONDS = 10.0
 RESOLVE_SECONDS = 2.0
 MOST_IDLE = 256
+_TLS_ERRORS = (ssl.SSLError, ConnectionResetError)
+"""Also who leaves in the handshake: nobody resets what is not yet connected."""
 
 
 class UpstreamPool:
@@ -32,8 +35,8 @@ class UpstreamPool:
         self._resolver = Resolver(self._host, self._port)
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
-        self.own_ends: set[tuple[str, int]] = set()
-        """Where our connections come from: whoever comes to us from there is ourselves."""
+        self._ends: dict[tuple[str, int], set[tuple[str, int]]] = {}
+        """Of our connections: from where, and to where. One port may lead to several places."""
         self._connecting: set[asyncio.Task[None]] = set()
         self._sweep: asyncio.TimerHandle | None = None
 
@@ -49,6 +52,11 @@ class UpstreamPool:
             connection.drop()
         self.connect(call)
         return call
+
+    def is_ours(self, from_: tuple[str, int], to: Callable[[], tuple[str, int]]) -> bool:
+        """Whether a connection between two places is one that we made."""
+        ends = self._ends.get(from_)
+        return ends is not None and to() in ends
 
     async def close(self) -> None:
         """Drops every connection."""
@@ -77,7 +85,10 @@ class UpstreamPool:
 
     def forget(self, connection: Connection) -> None:
         self._open.discard(connection)
-        self.own_ends.discard(connection.own_end)
+        if ends := self._ends.get(connection.own_end):
+            ends.discard(connection.other_end)
+            if not ends:
+                del self._ends[connection.own_end]
         if connection in self._idle:
             self._idle.remove(connection)
 
@@ -96,10 +107,10 @@ class UpstreamPool:
         except (OSError, ValueError) as error:
             if not call.is_over:
                 call.is_over = True
-                call.asker.fault(_fault_of(error))
+                call.asker.fault(_fault_of(error, is_tls=self._tls is not None))
             return
         self._open.add(connection)
-        self.own_ends.add(connection.own_end)
+        self._ends.setdefault(connection.own_end, set()).add(connection.other_end)
         if not call.is_over:
             connection.carry(call)
         elif not connection.transport.is_closing():
@@ -119,7 +130,7 @@ class UpstreamPool:
                     server_hostname=self._host if self._tls else None,
                 )
             except OSError as error:
-                last = error
+                last = last if isinstance(last, _TLS_ERRORS) else error
             else:
                 return connection
         raise last
@@ -131,9 +142,9 @@ def _tls() -> ssl.SSLContext:
     return context
 
 
-def _fault_of(error: Exception) -> UpstreamFault:
+def _fault_of(error: Exception, *, is_tls: bool) -> UpstreamFault:
     if isinstance(error, TimeoutError):
         return UpstreamFault(Fault.UPSTREAM_TIMEOUT, f"no connection to the upstream within {CONNECT_SECONDS:.0f} s")
-    if isinstance(error, ssl.SSLError):
+    if is_tls and isinstance(error, _TLS_ERRORS):
         return UpstreamFault(Fault.UPSTREAM_TLS, "no trusted TLS connection to the upstream")
     return UpstreamFault(Fault.UPSTREAM_CONNECT, "the upstream cannot be reached")

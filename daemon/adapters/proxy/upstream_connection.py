@@ -25,6 +25,8 @@ MOST_HEADERS = 256
 ALREADY_DYING_SECONDS = 0.05
 WAS_IDLE_SECONDS = 1.0
 _BLANK = b"\r\n\r\n"
+_HEAD = b"HTTP/"
+"""Begins a head; blank lines before it are skipped, as the parser does."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -50,7 +52,7 @@ class Connection(asyncio.Protocol):
         self._call: Call | None = None
         self._answer = Answer("")
         self._poll = select.poll()
-        self.own_end = ("", 0)
+        self.own_end = self.other_end = ("", 0)
         self.idle_since: float | None = None
         """None: it has not carried a call yet."""
         self._was_idle: float | None = None
@@ -102,8 +104,9 @@ class Connection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=HELD_BYTES)
         self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+        self.other_end = (transport.get_extra_info("peername") or ("", 0))[:2]
         self.own_end = (transport.get_extra_info("sockname") or ("", 0))[:2]
-        notice_death(transport, (transport.get_extra_info("peername") or ("",))[0])
+        notice_death(transport, self.other_end[0])
 
     def data_received(self, data: bytes) -> None:
         call = self._call
@@ -151,6 +154,10 @@ class Connection(asyncio.Protocol):
         wrong = answer.feed(data)
         for status, headers in answer.take_interims():
             asker.interim(status, headers)
+        if wrong is not None and not answer.is_told:
+            answer.status = 0
+            self._fail(call, wrong)
+            return
         if (final := answer.take_headers()) is not None:
             call.forget()
             if answer.status == 101:
@@ -214,11 +221,12 @@ class Answer:
         "_interims",
         "_is_closed",
         "_is_head",
-        "_is_told",
         "_parser",
         "_pieces",
         "_raw",
+        "_unread",
         "has_begun",
+        "is_told",
         "is_whole",
         "reason",
         "status",
@@ -234,7 +242,9 @@ class Answer:
         self._pieces: list[bytes] = []
         self._raw = b""
         self._heads_before = 0
-        self._is_told = self._is_closed = self._has_surplus = False
+        self._unread = 0
+        """Bytes since the last of a body: heads, trailers, and what else is not passed on."""
+        self.is_told = self._is_closed = self._has_surplus = False
         self.has_begun = self.is_whole = False
         self.status = 0
         """0 until the head of the final answer is there."""
@@ -253,7 +263,8 @@ class Answer:
             self.surplus = data[upgrade.args[0] :]
         except HttpParserError:
             return None if self.is_whole else "malformed"
-        is_long = len(self._raw) > MOST_HEAD_BYTES if not self.status else len(self._headers) > MOST_HEADERS
+        self._unread = 0 if self._pieces else self._unread + len(data)
+        is_long = self._unread > MOST_HEAD_BYTES or len(self._headers) > MOST_HEADERS
         return "too long" if is_long else None
 
     def let_go(self) -> None:
@@ -269,15 +280,15 @@ class Answer:
 
     @property
     def leaves_open(self) -> bool:
-        """Whether another request may follow on the connection."""
-        return not self._is_closed and not self._has_surplus
+        """Whether another request may follow on the connection: not behind HEAD, for some send a body all the same."""
+        return not self._is_closed and not self._has_surplus and not self._is_head
 
     def lines(self) -> bytes:
         """The headers of the final answer as they were sent, each behind its line break. To be asked once."""
         start, raw, self._raw = 0, self._raw, b""
         for _ in range(self._heads_before):
-            start = raw.find(_BLANK, start) + len(_BLANK)
-        start = raw.find(b"\r\n", start)
+            start = raw.find(_BLANK, raw.find(_HEAD, start)) + len(_BLANK)
+        start = raw.find(b"\r\n", raw.find(_HEAD, start))
         return raw[start : raw.find(_BLANK, start)]
 
     def take_interims(self) -> list[tuple[int, Headers]]:
@@ -286,9 +297,9 @@ class Answer:
 
     def take_headers(self) -> Headers | None:
         """Those of the final answer, once."""
-        if not self.status or self._is_told:
+        if not self.status or self.is_told:
             return None
-        self._is_told = True
+        self.is_told = True
         return self._headers
 
     def take_body(self) -> bytes:
