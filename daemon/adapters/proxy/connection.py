@@ -321,9 +321,9 @@ class ClientConnection(asyncio.Protocol):
     def _wait_for_head(self) -> None:
         if len(self._ahead) > MOST_HEAD_BYTES:
             self._refuse_head(431, f"the head of the request is longer than {MOST_HEAD_BYTES >> 10} KiB")
-        elif b"\n" in self._ahead[max(0, self._searched - 1) :].replace(b"\r\n", b""):
+        elif b"\n" in self._ahead[self._searched :].replace(b"\r\n", b""):
             self._refuse_head(400, "lines end with CR LF")
-        self._searched = len(self._ahead)
+        self._searched = len(self._ahead) - self._ahead.endswith(b"\r")
 
     def _refuse_head(self, status: int, message: str) -> None:
         self._is_busy, self._ahead = True, b""
