@@ -7,6 +7,7 @@ looked at before that request is answered. Bodies with a length are not parsed a
 import asyncio
 import json
 import logging
+import select
 import socket
 import struct
 from enum import Enum, auto
@@ -124,6 +125,8 @@ class ClientConnection(asyncio.Protocol):
         """So much of it holds no end of a head."""
         self._handler: Handler | None = None
         self._body: Body | None = None
+        self._unsent = 0
+        """By the last tick of the clock: who reads slowly reads."""
         self._is_busy = self._is_unread = self._is_held = self._is_refused = False
         self.end = ("", 0)
         """Where the client speaks from."""
@@ -164,7 +167,7 @@ class ClientConnection(asyncio.Protocol):
             self._take_body(self._body, data)
         elif self.phase is not Phase.LINGER:
             self._ahead = self._ahead + data if self._ahead else data
-            if not self._is_busy:
+            if not self._is_busy and not self._is_held:
                 self._take_head()
             elif len(self._ahead) > MOST_AHEAD_BYTES:
                 self._read(False)
@@ -213,6 +216,7 @@ class ClientConnection(asyncio.Protocol):
             self._close_gently()
             return
         self.phase, self.since = Phase.IDLE, self._loop.time()
+        self._read(len(self._ahead) <= MOST_AHEAD_BYTES)
         if self._ahead:
             self._loop.call_soon(self._go_on_ahead)
 
@@ -247,6 +251,7 @@ class ClientConnection(asyncio.Protocol):
     def switch(self) -> None:
         """From here on the connection is no HTTP: what comes goes to the handler as it is."""
         self._body, self.phase, self._keeps_alive = _Anything(), Phase.ANSWER, False
+        self._read(True)
         if ahead := self._ahead:
             self._ahead = b""
             self._take_body(self._body, ahead)
@@ -268,8 +273,15 @@ class ClientConnection(asyncio.Protocol):
 
     def look_at_the_clock(self, now: float) -> None:
         """Ends what has waited for too long."""
+        if self._is_unread:
+            if self._has_left():
+                self.transport.abort()
+            return
+        unsent = self.transport.get_write_buffer_size()
+        if unsent != self._unsent:
+            self._unsent, self.since = unsent, now
         most = PATIENCE_SECONDS.get(self.phase)
-        if most is None or now - self.since < most or self._is_unread:
+        if most is None or now - self.since < most:
             return
         if self.phase is Phase.BODY and self._handler is not None:
             self.phase = Phase.ANSWER
@@ -278,12 +290,18 @@ class ClientConnection(asyncio.Protocol):
             self._serving.refused(None, 408)
             self.refuse(408, "the head of the request did not come in time")
         else:
-            self.transport.abort() if self.phase is Phase.LINGER else self.transport.close()
+            self.transport.abort()
+
+    def _has_left(self) -> bool:
+        """A connection that is not read does not tell that its other end is gone."""
+        poll = select.poll()
+        poll.register(self.transport.get_extra_info("socket").fileno(), select.POLLRDHUP)
+        return bool(poll.poll(0))
 
     # ---- one request -------------------------------------------------------------------------------------------------
 
     def _go_on_ahead(self) -> None:
-        if not self._is_busy and self._ahead and not self.transport.is_closing():
+        if not self._is_busy and not self._is_held and self._ahead and not self.transport.is_closing():
             self.data_received(b"")
 
     def _admit_mistake(self) -> None:
@@ -293,8 +311,6 @@ class ClientConnection(asyncio.Protocol):
             self.transport.abort()
 
     def _take_head(self) -> None:
-        if self._is_held:
-            return
         if self._ahead[:2] == b"\r\n":
             self._ahead, self._searched = self._ahead.lstrip(b"\r\n"), 0
         if self.phase is Phase.IDLE:
@@ -305,7 +321,7 @@ class ClientConnection(asyncio.Protocol):
             return
         self._searched = 0
         head, self._ahead = self._ahead[: end + 4], self._ahead[end + 4 :]
-        self._read(True)
+        self._read(len(self._ahead) <= MOST_AHEAD_BYTES)
         reading = _Head()
         parser = HttpRequestParser(reading)
         try:
@@ -368,6 +384,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _await_body(self, body: "Body", *, expects: bool) -> None:
         self.phase, self.since = Phase.BODY, self._loop.time()
+        self._read(True)
         if self._ahead:
             ahead, self._ahead = self._ahead, b""
             self._take_body(body, ahead)
@@ -408,6 +425,7 @@ class ClientConnection(asyncio.Protocol):
     def _close_gently(self) -> None:
         """A connection closed on top of unread bytes would be reset, and our last answer lost with it."""
         if self._body is None and not self._ahead and not self._is_refused:
+            self.phase, self.since = Phase.IDLE, self._loop.time()
             self.transport.close()
             return
         self.phase, self.since = Phase.LINGER, self._loop.time()
@@ -492,6 +510,8 @@ class _Chunks:
         try:
             if self._parser is not None:
                 self._parser.feed_data(data)
+        except HttpParserUpgrade:
+            self.has_surplus = True
         except HttpParserError as error:
             self.wrong = str(error)
         piece = b"".join(self._pieces)
@@ -509,7 +529,8 @@ class _Chunks:
             self.trailers.append((name, value))
 
     def on_body(self, data: bytes) -> None:
-        self._pieces.append(data)
+        if not self.is_whole:
+            self._pieces.append(data)
 
     def on_message_complete(self) -> None:
         self.is_whole = True

@@ -77,6 +77,9 @@ class ProxyServer:
             self._clock = asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
         is_near = connection.peer.startswith(LOOPBACK)
         most_of_one = self._most if is_near else self._most // 4
+        if len(self._connections) > self._most + RESERVED_FILES // 2:
+            connection.transport.abort()  # not even for a word
+            return True
         return len(self._connections) <= self._most and self._peers[connection.peer] <= most_of_one
 
     def closed(self, connection: ClientConnection) -> None:

@@ -109,8 +109,9 @@ class UpstreamPool:
                 call.is_over = True
                 call.asker.fault(_fault_of(error, is_tls=self._tls is not None))
             return
-        self._open.add(connection)
-        self._ends.setdefault(connection.own_end, set()).add(connection.other_end)
+        if not connection.transport.is_closing():
+            self._open.add(connection)
+            self._ends.setdefault(connection.own_end, set()).add(connection.other_end)
         if not call.is_over:
             connection.carry(call)
         elif not connection.transport.is_closing():

@@ -68,7 +68,8 @@ class Connection(asyncio.Protocol):
         self._was_idle = None if self.idle_since is None else self._loop.time() - self.idle_since
         self._answer, self._written_at = Answer(call.method), None
         self.write(call.so_far() or b"")
-        if call.was_held:
+        if call.was_held and not self._is_full:
+            call.was_held = False
             call.asker.body_wanted()
 
     def is_usable(self, now: float) -> bool:
@@ -130,6 +131,7 @@ class Connection(asyncio.Protocol):
             call.is_over = True
             call.asker.ended(())
         elif not self._answer.has_begun and self._may_repeat(call):
+            call.was_held = call.was_held or self._is_full
             self._pool.connect(call)
         else:
             self._fail(call, None)
