@@ -70,6 +70,7 @@ class RunningProxy:
     sink: MemorySink
     routes: FixedRoutes
     server: ProxyServer
+    upstream: UpstreamPool
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 24)
@@ -130,7 +131,7 @@ async def running_proxy(
     port = listener.getsockname()[1]
     serving = asyncio.ensure_future(server.serve(sockets=[listener]))
     try:
-        yield RunningProxy(port, sink, routes, server)
+        yield RunningProxy(port, sink, routes, server, upstream)
     finally:
         if not serving.done():
             server.stop()

@@ -27,6 +27,8 @@ WAS_IDLE_SECONDS = 1.0
 _BLANK = b"\r\n\r\n"
 _HEAD = b"HTTP/"
 """Begins a head; blank lines before it are skipped, as the parser does."""
+_BUFFER = memoryview(bytearray(65536))
+"""What is read at once, and so what a slow client can make us hold; one for all, for it is copied out at once."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -41,7 +43,7 @@ class Pool(Protocol):
         """Sends a call on a new connection."""
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """In the pool, or carrying a call."""
 
     transport: asyncio.Transport
@@ -108,6 +110,12 @@ class Connection(asyncio.Protocol):
         self.other_end = (transport.get_extra_info("peername") or ("", 0))[:2]
         self.own_end = (transport.get_extra_info("sockname") or ("", 0))[:2]
         notice_death(transport, self.other_end[0])
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return _BUFFER
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(bytes(_BUFFER[:nbytes]))
 
     def data_received(self, data: bytes) -> None:
         call = self._call
