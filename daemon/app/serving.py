@@ -1,5 +1,6 @@
 """Serving: listeners that say clearly why they cannot be had, and a uvicorn that leaves the signals to us."""
 
+import asyncio
 import errno
 import socket
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,8 @@ import uvicorn
 from daemon.domain.errors import CannotStart
 
 BACKLOG = 2048
+TICK_SECONDS = 0.5
+"""How old the `Date` of an answer may be, and how late the end of a server."""
 PORT_SETTING = "RUNBOOKD_PROXY_PORT"
 
 
@@ -130,7 +133,12 @@ def _why(error: OSError, host: str, port: int, setting: str) -> str:
 
 
 class Server(uvicorn.Server):
-    """Ends when `should_exit` is set. Its own handlers would skip the shutdown on a second signal."""
+    """Ends when `should_exit` is set. Its own handlers would skip the shutdown on a second signal, and its own clock
+    wake an idle process ten times a second."""
+
+    async def main_loop(self) -> None:
+        while not await self.on_tick(0):  # noqa: ASYNC110 - what is waited for is no event, but an attribute
+            await asyncio.sleep(TICK_SECONDS)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -25,7 +25,7 @@ MOST_WAITING = 20_000
 """Events in memory that are not stored yet; beyond this they wait in the spool."""
 GATHER_SECONDS = 0.1
 """From the first wake-up to the read."""
-STORE_SECONDS = 1.0
+STORE_SECONDS = 1.25
 """Between two transactions, each of which is synced to the disk; also the longest pause without a wake-up."""
 LONGEST_BACK_OFF_SECONDS = 10.0
 

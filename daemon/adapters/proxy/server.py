@@ -95,9 +95,9 @@ class ProxyServer:
         """Nobody is there, nothing ticks."""
         loop = asyncio.get_running_loop()
         now = loop.time()
+        self._clock = loop.call_later(TICK_SECONDS, self._tick) if self._connections else None
         for connection in list(self._connections):
             connection.look_at_the_clock(now)
-        self._clock = loop.call_later(TICK_SECONDS, self._tick) if self._connections else None
 
     def _end(self) -> None:
         for connection in list(self._connections):

@@ -155,12 +155,12 @@ class Observation:
         return self._request
 
     def read_request_soon(self) -> None:
-        """Lets the copy of the request go: behind the first content, for that must not wait; else in a moment."""
-        if self.first_content is not None:
-            self.request()
-        elif not self._will_be_read and self._request is None:
+        """Lets the copy of the request go, in a moment: the first content must not wait, nor that of others. Those who
+        came together are not read together."""
+        if not self._will_be_read and self._request is None:
             self._will_be_read = True
-            asyncio.get_running_loop().call_later(MOMENT_SECONDS, self.request)
+            spread = 1 + (self.request_bytes & 15) / 8
+            asyncio.get_running_loop().call_later(MOMENT_SECONDS * spread, self.request)
 
     def ask_wire(self, question: Callable[[], T]) -> T | None:
         """The wire's answer, behind its fuse."""

@@ -141,7 +141,7 @@ class _SpoolFile:
     def __init__(self, path: Path, clock: Clock, max_bytes: int, acknowledged: Path) -> None:
         self._path = path
         self._clock = clock
-        self._log_pages = max(16, min(1000, max_bytes // 16 // files.PAGE_BYTES))
+        self._log_pages = max(16, min(4000, max_bytes // 16 // files.PAGE_BYTES))
         self._most_bytes = max_bytes * 3 // 4
         self._most_log_bytes = max_bytes // 4
         self._acknowledged = acknowledged

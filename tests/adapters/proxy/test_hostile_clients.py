@@ -12,6 +12,7 @@ import pytest
 
 from daemon.domain.event import Event, Fault, Outcome
 from tests.adapters.proxy.test_forward import BODY, CHAT, EVENT_STREAM, WHOLE, chunked, decoded, post
+from tests.adapters.proxy.test_patience import until
 from tests.fakes.proxy import running_proxy
 from tests.fakes.raw_server import Peer, always, raw_server, response
 
@@ -179,10 +180,18 @@ async def test_a_twin_of_a_length_is_not_taken_for_one(twin: bytes) -> None:
         assert b"Transfer_Encoding" not in sent
 
 
+async def test_bare_line_feeds_are_refused_at_once() -> None:
+    async with raw_server(always(response(b"reached"))) as upstream, running_proxy(upstream.url) as proxy:
+        assert (await proxy.exchange(TWO_MEANINGS["bare line feeds"])).startswith(b"HTTP/1.1 400 ")
+        assert (await proxy.exchange(b"GET /up HTTP/1.1\r\nHost: x\n")).startswith(b"HTTP/1.1 400 ")
+        assert upstream.peers == []
+
+
+@pytest.mark.parametrize("named", [b"upgrade, HTTP2-Settings, close", b"HTTP2-Settings, close"])
 @pytest.mark.parametrize("protocol", [b"h2c", b"TLS/1.0", b"IRC/6.9, x"])
-async def test_another_protocol_than_websocket_is_not_switched_to(protocol: bytes) -> None:
+async def test_another_protocol_than_websocket_is_not_switched_to(protocol: bytes, named: bytes) -> None:
     """A server may pass over what it does not speak; the request is then as any other."""
-    lines = (b"Upgrade: " + protocol, b"Connection: upgrade, HTTP2-Settings, close", b"HTTP2-Settings: AAMAAABk")
+    lines = (b"Upgrade: " + protocol, b"Connection: " + named, b"HTTP2-Settings: AAMAAABk")
     async with raw_server(always(response(b"reached"))) as upstream, running_proxy(upstream.url) as proxy:
         answer = await proxy.exchange(head(*lines, first=b"GET /up HTTP/1.1"))
         assert answer.startswith(b"HTTP/1.1 200 ")
@@ -324,6 +333,9 @@ ODD_JSON = {
     "nested deeply": b'{"messages":' + b"[" * DEEP + b"]" * DEEP + b',"model":"spark"}',
     "nested deeply before its end": b'{"x":' * DEEP,
     "two models": b'{"model":"spark","messages":[],"model":"gpt-5.4"}',
+    "two models, the other way round": b'{"model":"gpt-5.4","messages":[],"model":"spark"}',
+    "a model twice": b'{"model":"spark","model":"spark"}',
+    "two models, one in disguise": b'{"model":"gpt-5.4","mod\\u0065l":"spark"}',
     "half a character": b'{"model":"\\ud800spark"}',
     "50 MB on one line": b'{"messages":"' + b"x" * 50_000_000 + b'","model":"spark"}',
     "no JSON": b"\x00\xff{model:spark}",
@@ -371,6 +383,26 @@ async def test_who_leaves_inside_an_answer_has_used_what_it_said_so_far() -> Non
         writer.close()
         event = await proxy.sink.one()
         assert (event.outcome, event.fault, event.input_tokens) == (Outcome.CLIENT_ABORT, None, 9)
+
+
+async def test_who_leaves_takes_tasks_and_connections_along() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(EVENT_STREAM + chunked(b"data: half"))
+        await peer.gone()
+
+    async with raw_server(script) as upstream, running_proxy(upstream.url) as proxy:
+        before = len(asyncio.all_tasks())
+        for number in range(100):
+            reader, writer = await proxy.connect()
+            writer.write(post())
+            if number % 2:
+                await reader.readuntil(b"half")
+            writer.close()
+        await proxy.sink.wait_for(50)
+        await until(lambda: not proxy.server._connections and not proxy.upstream._connecting)
+        await until(lambda: len(asyncio.all_tasks()) <= before + 1)
+        assert all(connection.idle_since is None and connection._call is None for connection in proxy.upstream._open)
 
 
 async def test_a_flood_with_a_wrong_key_is_forwarded_and_the_log_says_nothing(caplog: pytest.LogCaptureFixture) -> None:

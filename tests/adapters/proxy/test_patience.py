@@ -125,15 +125,21 @@ async def test_a_body_that_comes_slowly_is_not(impatient: pytest.MonkeyPatch) ->
 
 async def test_nor_is_one_that_the_upstream_does_not_take(impatient: pytest.MonkeyPatch) -> None:
     impatient.setitem(connections.PATIENCE_SECONDS, Phase.BODY, SHORT)
-    body = b"z" * 30_000_000
+    body, full = b"z" * 30_000_000, asyncio.Event()
 
     async def script(peer: Peer) -> None:
-        await asyncio.sleep(4 * SHORT)
+        peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await full.wait()
+        await asyncio.sleep(3 * SHORT)
+        peer.writer.transport.resume_reading()  # type: ignore[attr-defined]
         assert (await peer.request()).endswith(body)
         await peer.send(response(b"ok", b"Connection: close"))
 
     async with raw_server(script) as upstream, running_proxy(upstream.url) as proxy:
-        assert (await proxy.exchange(post(b"/up", body))).startswith(b"HTTP/1.1 200 ")
+        answer = asyncio.ensure_future(proxy.exchange(post(b"/up", body)))
+        await until(lambda: any(one._is_unread for one in proxy.server._connections))
+        full.set()
+        assert (await answer).startswith(b"HTTP/1.1 200 ")
 
 
 async def test_who_leaves_while_the_upstream_takes_nothing_is_missed(impatient: pytest.MonkeyPatch) -> None:
@@ -151,15 +157,16 @@ async def test_who_leaves_while_the_upstream_takes_nothing_is_missed(impatient: 
         assert (await proxy.sink.one()).outcome is Outcome.CLIENT_ABORT
 
 
-async def test_who_never_reads_the_end_of_an_answer_is_left(impatient: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("more", [0, 2000], ids=["one answer", "many answers"])
+async def test_who_never_reads_the_end_of_an_answer_is_left(impatient: pytest.MonkeyPatch, more: int) -> None:
     impatient.setitem(connections.PATIENCE_SECONDS, Phase.IDLE, SHORT)
-    async with raw_server(always(response(b"x" * 100_000))) as upstream, running_proxy(upstream.url) as proxy:
+    async with raw_server(always(response(b"x" * 50_000))) as upstream, running_proxy(upstream.url) as proxy:
         _, writer = await silent_reader(proxy)
         await until(lambda: bool(proxy.server._connections))
         (ours,) = proxy.server._connections
         ours.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        writer.write(HEAD + b"\r\n")
-        await proxy.sink.one()
+        writer.write(HEAD + b"\r\n" + more * (HEAD + b"X: " + b"y" * 100 + b"\r\n\r\n"))
+        await proxy.sink.wait_for(1)
         assert ours.transport.get_write_buffer_size() > 0
         await until(lambda: not proxy.server._connections)
         writer.close()
@@ -216,7 +223,7 @@ async def test_where_there_is_no_room_it_is_said_and_who_is_there_goes_on() -> N
 
 
 async def test_one_address_has_a_quarter_of_the_room_but_our_own_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The stranger is played by 127.0.0.2."""
+    """Strangers are played by 127.0.0.2 and its neighbours."""
     monkeypatch.setattr(servers, "LOOPBACK", ("127.0.0.1",))
     async with raw_server(OK) as upstream, running_proxy(upstream.url, most_connections=12) as proxy:
         theirs = [await from_another(proxy) for _ in range(4)]
@@ -231,8 +238,18 @@ async def test_one_address_has_a_quarter_of_the_room_but_our_own_host(monkeypatc
             writer.close()
 
 
-async def from_another(proxy: RunningProxy) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    return await asyncio.open_connection("127.0.0.1", proxy.port, local_addr=("127.0.0.2", 0))
+async def test_all_addresses_together_have_the_room_that_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers, "LOOPBACK", ("127.0.0.1",))
+    async with raw_server(OK) as upstream, running_proxy(upstream.url, most_connections=8) as proxy:
+        inside = [await from_another(proxy, last) for last in (2, 3, 4, 5) for _ in range(2)]
+        reader, writer = await from_another(proxy, 6)
+        assert decoded(await reader.read(-1))[0] == 503
+        for _, one in (*inside, (reader, writer)):
+            one.close()
+
+
+async def from_another(proxy: RunningProxy, last: int = 2) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await asyncio.open_connection("127.0.0.1", proxy.port, local_addr=(f"127.0.0.{last}", 0))
 
 
 async def test_a_crowd_before_a_full_house_holds_no_descriptors() -> None:
