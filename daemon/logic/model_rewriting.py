@@ -21,12 +21,16 @@ def renamed(asked: str, model: str) -> str:
     return f"{model}({suffix})" if suffix and not split_suffix(model)[1] else model
 
 
+def _is_model(key: bytes) -> bool:
+    return key == _MODEL or (b"\\" in key and msgspec.json.decode(key) == "model")
+
+
 def body_with_model(body: bytes, model: str) -> bytes:
-    """The body as it is when it is cut short, or has no model at its top level."""
+    """The body as it is when it is cut short, or has not one model at its top level."""
     try:
         decode(_WHOLE, body)
-        start, end = next((start, end) for key, start, end in members(body) if key == _MODEL)
+        ((start, end),) = [(start, end) for key, start, end in members(body) if _is_model(key)]
         asked = msgspec.json.decode(body[start:end], type=str)
-    except (*DECODE_ERRORS, StopIteration):
+    except DECODE_ERRORS:
         return body
     return body[:start] + msgspec.json.encode(renamed(asked, model)) + body[end:]

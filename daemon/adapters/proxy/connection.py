@@ -273,9 +273,9 @@ class ClientConnection(asyncio.Protocol):
 
     def look_at_the_clock(self, now: float) -> None:
         """Ends what has waited for too long."""
-        if self._is_unread:
-            if self._has_left():
-                self.transport.abort()
+        if self._is_unread and self._has_left():
+            self.transport.abort()
+        if self._is_unread and self.phase is not Phase.IDLE:
             return
         unsent = self.transport.get_write_buffer_size()
         if unsent != self._unsent:
