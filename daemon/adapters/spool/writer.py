@@ -16,10 +16,10 @@ from daemon.ports import Clock
 log = logging.getLogger(__name__)
 
 RING_EVENTS = 65536
-BATCH_EVENTS = 250
+BATCH_EVENTS = 100
 GATHER_SECONDS = 0.05
 """From the first waiting event to the write."""
-PAUSE_SECONDS = 0.001
+PAUSE_SECONDS = 0.005
 """Between two batches: packing rows holds the interpreter, and requests want it too."""
 LONGEST_BACK_OFF_SECONDS = 5.0
 CLOSING_SECONDS = 5.0
