@@ -11,14 +11,15 @@ import select
 import socket
 import struct
 from enum import Enum, auto
-from typing import Protocol, cast
+from typing import cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
+from daemon.adapters.proxy.bodies import Anything, Body, Chunks, Length
 from daemon.adapters.proxy.calls import HELD_BYTES, notice_death
-from daemon.adapters.proxy.destinations import Destination
+from daemon.adapters.proxy.handling import Handler, Serving
 from daemon.adapters.proxy.tap import Ask
-from daemon.logic.forwarding import Headers, by_name, header_pairs, is_persistent
+from daemon.logic.forwarding import by_name, header_pairs, is_persistent
 from daemon.logic.framing import MOST_HEAD_BYTES, body_length, framing_fault
 
 log = logging.getLogger(__name__)
@@ -64,52 +65,6 @@ PATIENCE_SECONDS = {
 """For how long; an answer may take as long as it does."""
 FIRST_WORDS_SECONDS = 1.0
 """For a request on a connection that was accepted when we were told to stop."""
-
-
-class Handler(Protocol):
-    """Answers one request; is told what else the client sends, and whether it reads."""
-
-    def body(self, data: bytes, *, last: bool, trailers: Headers = ()) -> None:
-        """A piece of the request's body; it may be empty. Nothing follows the last one."""
-
-    def client_left(self) -> None: ...
-
-    def body_failed(self, status: int, message: str) -> None:
-        """The rest of the body is none, or does not come: to be answered with `refuse`, else `abort`."""
-
-    def failed(self) -> None:
-        """A mistake of our own, in one of these."""
-
-    def hold(self) -> None:
-        """The client reads too slowly."""
-
-    def go_on(self) -> None: ...
-
-    def stopping(self) -> None:
-        """It has until `cut` to end by itself."""
-
-    def cut(self) -> None:
-        """The time to end by itself is over."""
-
-
-class Serving(Protocol):
-    """What all connections of a worker share."""
-
-    is_stopping: bool
-
-    def find(self, method: bytes, raw_path: bytes) -> Destination:
-        """Where a request leads."""
-
-    def begin(self, connection: "ClientConnection", ask: Ask) -> Handler | None:
-        """Takes a request whose head is good; None: it has been answered already."""
-
-    def refused(self, ask: Ask | None, status: int) -> None:
-        """A request that was none was answered with a status."""
-
-    def opened(self, connection: "ClientConnection") -> bool:
-        """False: there is no room for it."""
-
-    def closed(self, connection: "ClientConnection") -> None: ...
 
 
 class ClientConnection(asyncio.Protocol):
@@ -250,7 +205,7 @@ class ClientConnection(asyncio.Protocol):
 
     def switch(self) -> None:
         """From here on the connection is no HTTP: what comes goes to the handler as it is."""
-        self._body, self.phase, self._keeps_alive = _Anything(), Phase.ANSWER, False
+        self._body, self.phase, self._keeps_alive = Anything(), Phase.ANSWER, False
         self._read(True)
         if ahead := self._ahead:
             self._ahead = b""
@@ -356,7 +311,7 @@ class ClientConnection(asyncio.Protocol):
         self._keeps_alive = is_persistent(ask.version, ask.sent.get(b"connection"))
         self._ends_by_closing = False
         length = body_length(ask.sent)
-        self._body = _Chunks() if length is None else _Length(length) if length else None
+        self._body = Chunks() if length is None else Length(length) if length else None
         handler = self._handler = self._serving.begin(self, ask)
         if handler is None:
             return
@@ -382,7 +337,7 @@ class ClientConnection(asyncio.Protocol):
             peer=self.peer,
         )
 
-    def _await_body(self, body: "Body", *, expects: bool) -> None:
+    def _await_body(self, body: Body, *, expects: bool) -> None:
         self.phase, self.since = Phase.BODY, self._loop.time()
         self._read(True)
         if self._ahead:
@@ -391,7 +346,7 @@ class ClientConnection(asyncio.Protocol):
         elif expects and self.speaks_chunks:
             self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
-    def _take_body(self, body: "Body", data: bytes) -> None:
+    def _take_body(self, body: Body, data: bytes) -> None:
         piece, self._ahead = body.take(data)
         handler = self._handler
         if body.is_whole:
@@ -434,26 +389,6 @@ class ClientConnection(asyncio.Protocol):
         self.transport.write_eof()
 
 
-class Body(Protocol):
-    """The rest of a request's body."""
-
-    @property
-    def is_whole(self) -> bool: ...
-
-    @property
-    def has_surplus(self) -> bool:
-        """More came behind it, and is lost."""
-
-    @property
-    def wrong(self) -> str | None: ...
-
-    @property
-    def trailers(self) -> Headers: ...
-
-    def take(self, data: bytes) -> tuple[bytes, bytes]:
-        """What of it belongs to the body, and what does not."""
-
-
 class _Head:
     """What the parser says of the head of a request; its headers are read off it afterwards, all at once."""
 
@@ -464,85 +399,3 @@ class _Head:
 
     def on_url(self, url: bytes) -> None:
         self.target += url
-
-
-class _Length:
-    """The rest of a body whose length is known."""
-
-    __slots__ = ("_left",)
-    has_surplus = False
-    wrong: str | None = None
-    trailers: Headers = ()
-
-    def __init__(self, length: int) -> None:
-        self._left = length
-
-    @property
-    def is_whole(self) -> bool:
-        return not self._left
-
-    def take(self, data: bytes) -> tuple[bytes, bytes]:
-        if len(data) <= self._left:
-            self._left -= len(data)
-            return data, b""
-        left, self._left = self._left, 0
-        return data[:left], data[left:]
-
-
-class _Chunks:
-    """The rest of a chunked body. What follows it in the same piece is lost, and the connection ends behind the answer:
-    the parser does not say where it begins."""
-
-    __slots__ = ("_parser", "_pieces", "_unread", "has_surplus", "is_whole", "trailers", "wrong")
-
-    def __init__(self) -> None:
-        self._parser: HttpRequestParser | None = None
-        self._pieces: list[bytes] = []
-        self._unread = 0
-        self.trailers: list[tuple[bytes, bytes]] = []
-        self.wrong: str | None = None
-        self.is_whole = self.has_surplus = False
-        parser = HttpRequestParser(self)
-        parser.feed_data(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
-        self._parser = parser
-
-    def take(self, data: bytes) -> tuple[bytes, bytes]:
-        try:
-            if self._parser is not None:
-                self._parser.feed_data(data)
-        except HttpParserUpgrade:
-            self.has_surplus = True
-        except HttpParserError as error:
-            self.wrong = str(error)
-        piece = b"".join(self._pieces)
-        self._pieces.clear()
-        self._unread = 0 if piece else self._unread + len(data)
-        if self._unread > MOST_HEAD_BYTES:
-            self.wrong = "trailers without end"
-        return piece, b""
-
-    def on_message_begin(self) -> None:
-        self.has_surplus = self.is_whole
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._parser is not None and not self.is_whole:
-            self.trailers.append((name, value))
-
-    def on_body(self, data: bytes) -> None:
-        if not self.is_whole:
-            self._pieces.append(data)
-
-    def on_message_complete(self) -> None:
-        self.is_whole = True
-
-
-class _Anything:
-    """Bytes without end, of a connection that has switched."""
-
-    __slots__ = ()
-    is_whole = has_surplus = False
-    wrong: str | None = None
-    trailers: Headers = ()
-
-    def take(self, data: bytes) -> tuple[bytes, bytes]:
-        return data, b""

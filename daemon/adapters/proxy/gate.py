@@ -7,9 +7,10 @@ from starlette.types import ASGIApp
 
 from daemon.adapters.proxy.answers import error_of, plain_error
 from daemon.adapters.proxy.asgi import OwnAnswer
-from daemon.adapters.proxy.connection import ClientConnection, Handler
+from daemon.adapters.proxy.connection import ClientConnection
 from daemon.adapters.proxy.destinations import Destinations
 from daemon.adapters.proxy.forward import Forwarder
+from daemon.adapters.proxy.handling import Handler
 from daemon.adapters.proxy.health import HEALTH
 from daemon.adapters.proxy.observer import Observer
 from daemon.adapters.proxy.tap import Ask

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from daemon.adapters.proxy.calls import LOOPBACK
-from daemon.adapters.proxy.connection import ClientConnection, Handler
+from daemon.adapters.proxy.connection import ClientConnection
 from daemon.adapters.proxy.destinations import Destination
 from daemon.adapters.proxy.gate import Gate
+from daemon.adapters.proxy.handling import Handler
 from daemon.adapters.proxy.tap import Ask
 
 LAST_WORDS_SECONDS = 0.2

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from daemon.adapters.proxy.calls import MOST_WAITING_BYTES
-from daemon.adapters.proxy.connection import ClientConnection, Handler
+from daemon.adapters.proxy.connection import ClientConnection
 from daemon.adapters.proxy.destinations import NOWHERE, Destination
+from daemon.adapters.proxy.handling import Handler
 from daemon.adapters.proxy.tap import Ask
 from daemon.logic.forwarding import Headers
 from tests.adapters.proxy.test_forward import decoded
