@@ -94,6 +94,9 @@ class _Usage(msgspec.Struct):
     total_tokens: Any = None
     input_tokens_details: Any = None
     output_tokens_details: Any = None
+    input_token_details: Any = None
+    output_token_details: Any = None
+    """As the realtime API spells them."""
 
 
 class _Spoken(msgspec.Struct):
@@ -206,8 +209,8 @@ def _tokens(usage: _Usage) -> TokenUsage:
     return TokenUsage(
         input_tokens=count(usage.input_tokens),
         output_tokens=count(usage.output_tokens),
-        reasoning_tokens=count(inside(usage.output_tokens_details, "reasoning_tokens")),
-        cache_read_tokens=count(inside(usage.input_tokens_details, "cached_tokens")),
+        reasoning_tokens=count(inside(usage.output_tokens_details or usage.output_token_details, "reasoning_tokens")),
+        cache_read_tokens=count(inside(usage.input_tokens_details or usage.input_token_details, "cached_tokens")),
         total_tokens=count(usage.total_tokens),
     )
 

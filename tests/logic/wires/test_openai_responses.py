@@ -165,3 +165,9 @@ def test_a_last_event_too_long_to_be_kept_still_ends_the_stream() -> None:
     tap.feed(b"event: response.completed\ndata: " + b"x" * (MOST_EVENT_BYTES + 1) + b"\n\n")
     facts = tap.close()
     assert (facts.terminal, facts.empty_payload, facts.usage) == (True, None, None)
+
+
+def test_the_realtime_api_spells_its_counters_in_the_singular() -> None:
+    usage = {"input_tokens": 9, "output_tokens": 3, "total_tokens": 12, "input_token_details": {"cached_tokens": 4}}
+    said = _stream({"type": "response.done", "response": {"usage": usage}})
+    assert said.usage == TokenUsage(input_tokens=9, output_tokens=3, total_tokens=12, cache_read_tokens=4)
