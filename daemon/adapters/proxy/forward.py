@@ -4,7 +4,6 @@ An exchange is driven by its two ends, the client's connection and the call to t
 there. Nothing here waits, so a request needs no task of its own.
 """
 
-import logging
 from collections.abc import Callable
 
 from daemon.adapters.proxy.answers import plain_error, upstream_error
@@ -26,8 +25,6 @@ from daemon.logic.forwarding import (
     response_lines,
     status_line,
 )
-
-log = logging.getLogger(__name__)
 
 NOTE_SECONDS = 1.0
 
@@ -51,11 +48,29 @@ class Forwarder:
         self.note_reachable = note_reachable
         self._noted_at = 0.0
 
+    def note_fault(self, fault: Fault) -> None:
+        """Who speaks, however badly, is there."""
+        self._noted_at = 0.0
+        self.note_reachable(fault in (Fault.UPSTREAM_PROTOCOL, Fault.TRUNCATED))
+
     def note_answer(self, now: float) -> None:
         """The upstream answers: said at most once a second."""
         if now - self._noted_at > NOTE_SECONDS:
             self._noted_at = now
             self.note_reachable(True)
+
+    def request_head(self, ask: Ask, target: bytes, framing: bytes, without: frozenset[bytes]) -> bytes:
+        """The head of a request to the upstream: `framing` are further lines, `without` the names of those left out."""
+        upstream = self.upstream
+        return b"%b %b%b HTTP/1.1\r\nHost: %b%b\r\nX-Forwarded-For: %b\r\n%b\r\n" % (
+            ask.method.encode(),
+            upstream.base_path,
+            target,
+            upstream.authority,
+            request_lines(ask.lines, ask.sent, without),
+            ask.peer.encode(),
+            framing,
+        )
 
     def begin(self, connection: ClientConnection, ask: Ask) -> "Exchange":
         """Its body follows."""
@@ -161,21 +176,12 @@ class Exchange:
         self._send(self._ask.target, body, is_complete=last)
 
     def _send(self, target: bytes, body: bytes, *, is_complete: bool, without: frozenset[bytes] = frozenset()) -> None:
-        ask, upstream = self._ask, self._forwarder.upstream
-        lines = request_lines(ask.lines, ask.sent, without)
         framing = b"Transfer-Encoding: chunked\r\n" if self._is_chunked else b""
         if without:
             framing = b"Content-Length: %d\r\n" % len(body)
-        head = b"%b %b%b HTTP/1.1\r\nHost: %b%b\r\nX-Forwarded-For: %b\r\n%b\r\n" % (
-            ask.method.encode(),
-            upstream.base_path,
-            target,
-            upstream.authority,
-            lines,
-            ask.peer.encode(),
-            framing,
-        )
-        self._call = upstream.send(self, ask.method, head + body, is_complete=is_complete)
+        ask, forwarder = self._ask, self._forwarder
+        head = forwarder.request_head(ask, target, framing, without)
+        self._call = forwarder.upstream.send(self, ask.method, head + body, is_complete=is_complete)
 
     def body_held(self) -> None:
         if self._connection is not None:
@@ -240,7 +246,7 @@ class Exchange:
 
     def fault(self, fault: UpstreamFault) -> None:
         forwarder, seen, connection = self._forwarder, self.seen, self._connection
-        forwarder.note_reachable(fault.fault in (Fault.UPSTREAM_PROTOCOL, Fault.TRUNCATED))
+        forwarder.note_fault(fault.fault)
         seen.ending.upstream_fault = fault.fault
         if seen.was_answered or connection is None:
             self._break_off()

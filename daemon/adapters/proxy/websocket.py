@@ -14,7 +14,7 @@ from daemon.adapters.proxy.tap import Ask, Ending
 from daemon.adapters.proxy.websocket_watch import Watch
 from daemon.domain.errors import UpstreamFault
 from daemon.domain.event import Fault
-from daemon.logic.forwarding import Headers, by_name, request_lines, response_lines, status_line
+from daemon.logic.forwarding import Headers, by_name, response_lines, status_line
 from daemon.logic.websocket import answer_fault
 from daemon.logic.websocket_frames import close_frame
 
@@ -116,7 +116,7 @@ class Relay:
         if self._is_open:
             self._break_off(why)
             return
-        self._forwarder.note_reachable(fault.fault is Fault.UPSTREAM_PROTOCOL)
+        self._forwarder.note_fault(fault.fault)
         status, body = upstream_error(self._forwarder.observer.fuses, None, fault.fault, str(fault))
         self._watch.refused(status, None)
         self._answer(status, body, why)
@@ -132,17 +132,8 @@ class Relay:
     # ---- the ends ----------------------------------------------------------------------------------------------------
 
     def _ask_upstream(self) -> Call:
-        ask, upstream = self._ask, self._forwarder.upstream
-        lines = request_lines(ask.lines, ask.sent, _NOT_OFFERED)
-        head = b"GET %b%b HTTP/1.1\r\nHost: %b%b\r\nX-Forwarded-For: %b\r\n%b\r\n" % (
-            upstream.base_path,
-            ask.target,
-            upstream.authority,
-            lines,
-            ask.peer.encode(),
-            _SWITCH,
-        )
-        return upstream.send(self, "GET", head, is_complete=True)
+        head = self._forwarder.request_head(self._ask, self._ask.target, _SWITCH, _NOT_OFFERED)
+        return self._forwarder.upstream.send(self, "GET", head, is_complete=True)
 
     def _leave_if_idle(self) -> None:
         connection = self._connection
