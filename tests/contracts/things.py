@@ -7,7 +7,7 @@ from typing import Any
 
 from daemon.domain.alert import Alert, AlertState, ResolvedBecause, Severity
 from daemon.domain.audit import AuditEntry
-from daemon.domain.event import Event, Fault, Outcome, Source, Wire, id_floor
+from daemon.domain.event import EVENT_FIELDS, Event, Fault, Outcome, Source, Wire, id_floor
 from daemon.domain.mitigation import Effect, Mitigation, MitigationState, Mode
 from daemon.domain.notification import Notification, NotificationReason, NotificationStatus
 
@@ -205,4 +205,5 @@ def full_entry() -> AuditEntry:
 
 def absent(thing: Any) -> set[str]:
     """Names of the fields that are not set, so that a `full` thing can be seen to be full."""
-    return {field.name for field in fields(thing) if getattr(thing, field.name) in (None, "", ())}
+    names = EVENT_FIELDS if isinstance(thing, Event) else [field.name for field in fields(thing)]
+    return {name for name in names if getattr(thing, name) in (None, "", ())}
