@@ -44,6 +44,11 @@ def header_pairs(lines: bytes) -> Headers:
     return pairs
 
 
+def header_lines(headers: Headers) -> bytes:
+    """Headers written as lines, each behind its line break."""
+    return b"".join([b"\r\n%b: %b" % pair for pair in headers])
+
+
 def by_name(headers: Headers) -> dict[bytes, bytes]:
     """The first value under each lower-case name; of `Connection` all, for each of its lines counts."""
     sent = {name.lower(): value for name, value in reversed(headers)}
@@ -82,8 +87,7 @@ def last_chunk(trailers: Headers) -> bytes:
     """The end of a chunked body, with those trailers that may pass."""
     if not trailers:
         return LAST_CHUNK
-    lines = b"".join([b"\r\n%b: %b" % pair for pair in trailers])
-    return b"0%b\r\n\r\n" % _NO_TRAILER_LINES.sub(b"", lines)
+    return b"0%b\r\n\r\n" % _NO_TRAILER_LINES.sub(b"", header_lines(trailers))
 
 
 def is_persistent(version: str, connection: bytes | None) -> bool:

@@ -5,7 +5,6 @@ looked at before that request is answered. Bodies with a length are not parsed a
 """
 
 import asyncio
-import json
 import logging
 import select
 import socket
@@ -15,6 +14,7 @@ from typing import cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
+from daemon.adapters.proxy.answers import plain_error
 from daemon.adapters.proxy.bodies import Anything, Body, Chunks, Length
 from daemon.adapters.proxy.calls import HELD_BYTES, notice_death
 from daemon.adapters.proxy.handling import Handler, Serving
@@ -158,7 +158,7 @@ class ClientConnection(asyncio.Protocol):
         if self._body is not None or self._serving.is_stopping:
             self._keeps_alive = False
         if has_length or not has_body:
-            return b"" if self._keeps_alive and self._version == "1.1" else self._connection_line()
+            return self._connection_line()
         if self.speaks_chunks:
             return b"Transfer-Encoding: chunked\r\n" + self._connection_line()
         self._ends_by_closing, self._keeps_alive = True, False
@@ -186,8 +186,7 @@ class ClientConnection(asyncio.Protocol):
     def refuse(self, status: int, message: str) -> None:
         """Ends the connection with an answer to what was no request."""
         self._handler, self._is_busy, self._is_refused = None, True, True
-        body = json.dumps({"error": {"code": "runbookd_rejected_framing", "message": message}}).encode()
-        self.answer(status, body, close=True)
+        self.answer(status, plain_error("runbookd_rejected_framing", message), close=True)
 
     def abort(self) -> None:
         """Ends the connection inside an answer, so that no client can take it for the answer's end."""

@@ -20,6 +20,7 @@ from daemon.logic.forwarding import (
     Headers,
     by_name,
     chunk,
+    header_lines,
     last_chunk,
     request_lines,
     response_lines,
@@ -79,13 +80,37 @@ class Forwarder:
         return Exchange(self, connection, ask, seen, gathers=may_reroute)
 
 
-class Exchange:
+class Between:
+    """What stands between a client and the upstream: neither is read faster than the other takes it."""
+
+    __slots__ = ("_call", "_connection")
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection: ClientConnection | None = connection
+        self._call: Call | None = None
+
+    def hold(self) -> None:
+        if self._call is not None:
+            self._call.pause()
+
+    def go_on(self) -> None:
+        if self._call is not None:
+            self._call.resume()
+
+    def body_held(self) -> None:
+        if self._connection is not None:
+            self._connection.read_body(False)
+
+    def body_wanted(self) -> None:
+        if self._connection is not None:
+            self._connection.read_body(True)
+
+
+class Exchange(Between):
     """From the head of a request to its event, whatever happens."""
 
     __slots__ = (
         "_ask",
-        "_call",
-        "_connection",
         "_forwarder",
         "_frames",
         "_gathered",
@@ -99,14 +124,13 @@ class Exchange:
     def __init__(
         self, forwarder: Forwarder, connection: ClientConnection, ask: Ask, seen: Observation, *, gathers: bool
     ) -> None:
+        super().__init__(connection)
         self.seen = seen
         self._forwarder = forwarder
-        self._connection: ClientConnection | None = connection
         self._ask = ask
         self._is_chunked = b"transfer-encoding" in ask.sent
         self._gathered: list[bytes] | None = [] if gathers else None
         self._size = 0
-        self._call: Call | None = None
         self._head = b""
         self._frames = False
         self._has_body = True
@@ -119,8 +143,7 @@ class Exchange:
         if self._gathered is not None:
             self._gather(data, last=last, trailers=trailers)
             return
-        if self._is_chunked:
-            data = (chunk(data) if data else b"") + (last_chunk(trailers) if last else b"")
+        data = self._framed(data, last=last, trailers=trailers)
         if self._call is not None:
             self._call.write(data, last=last)
         else:
@@ -147,14 +170,6 @@ class Exchange:
         self.seen.ending.drained = True
         self._break_off()
 
-    def hold(self) -> None:
-        if self._call is not None:
-            self._call.pause()
-
-    def go_on(self) -> None:
-        if self._call is not None:
-            self._call.resume()
-
     # ---- to the upstream ---------------------------------------------------------------------------------------------
 
     def _gather(self, data: bytes, *, last: bool, trailers: Headers) -> None:
@@ -171,9 +186,12 @@ class Exchange:
             self._is_chunked = False
             self._send(*changed, is_complete=True, without=_REWRITTEN)
             return
-        if self._is_chunked:
-            body = (chunk(body) if body else b"") + (last_chunk(trailers) if last else b"")
-        self._send(self._ask.target, body, is_complete=last)
+        self._send(self._ask.target, self._framed(body, last=last, trailers=trailers), is_complete=last)
+
+    def _framed(self, data: bytes, *, last: bool, trailers: Headers) -> bytes:
+        if not self._is_chunked:
+            return data
+        return (chunk(data) if data else b"") + (last_chunk(trailers) if last else b"")
 
     def _send(self, target: bytes, body: bytes, *, is_complete: bool, without: frozenset[bytes] = frozenset()) -> None:
         framing = b"Transfer-Encoding: chunked\r\n" if self._is_chunked else b""
@@ -183,21 +201,13 @@ class Exchange:
         head = forwarder.request_head(ask, target, framing, without)
         self._call = forwarder.upstream.send(self, ask.method, head + body, is_complete=is_complete)
 
-    def body_held(self) -> None:
-        if self._connection is not None:
-            self._connection.read_body(False)
-
-    def body_wanted(self) -> None:
-        if self._connection is not None:
-            self._connection.read_body(True)
-
     # ---- from the upstream -------------------------------------------------------------------------------------------
 
     def interim(self, status: int, headers: Headers) -> None:
         connection = self._connection
         if connection is not None and connection.speaks_chunks:
-            lines = b"".join([b"\r\n%b: %b" % pair for pair in headers])
-            connection.write(status_line(status, b"") + response_lines(lines, by_name(headers), status) + b"\r\n\r\n")
+            lines = response_lines(header_lines(headers), by_name(headers), status)
+            connection.write(status_line(status, b"") + lines + b"\r\n\r\n")
 
     def head(self, status: int, reason: bytes, headers: Headers, lines: bytes) -> None:
         connection = self._connection

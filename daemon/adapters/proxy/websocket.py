@@ -9,12 +9,12 @@ from collections.abc import Callable
 from daemon.adapters.proxy.answers import plain_error, upstream_error
 from daemon.adapters.proxy.calls import Call
 from daemon.adapters.proxy.connection import ClientConnection
-from daemon.adapters.proxy.forward import Forwarder
+from daemon.adapters.proxy.forward import Between, Forwarder
 from daemon.adapters.proxy.tap import Ask, Ending
 from daemon.adapters.proxy.websocket_watch import Watch
 from daemon.domain.errors import UpstreamFault
 from daemon.domain.event import Fault
-from daemon.logic.forwarding import Headers, by_name, response_lines, status_line
+from daemon.logic.forwarding import Headers, by_name, header_lines, response_lines, status_line
 from daemon.logic.websocket import answer_fault
 from daemon.logic.websocket_frames import close_frame
 
@@ -25,14 +25,13 @@ _NOT_OFFERED = frozenset({b"sec-websocket-extensions"})
 _SWITCH = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
 
 
-class Relay:
+class Relay(Between):
     """A `Handler` of the client's connection, and the `Asker` of the upstream's."""
 
     def __init__(self, forwarder: Forwarder, connection: ClientConnection, ask: Ask) -> None:
+        super().__init__(connection)
         self._forwarder = forwarder
-        self._connection: ClientConnection | None = connection
         self._ask = ask
-        self._call: Call | None = None
         self._is_open = self._is_stopping = False
         self._watch = Watch(forwarder.observer, ask)
 
@@ -50,14 +49,6 @@ class Relay:
 
     def client_left(self) -> None:
         self._finish(_left)
-
-    def hold(self) -> None:
-        if self._call is not None:
-            self._call.pause()
-
-    def go_on(self) -> None:
-        if self._call is not None:
-            self._call.resume()
 
     def stopping(self) -> None:
         """Whoever waits on an open websocket would wait for ever: it ends behind the turn that is under way."""
@@ -87,7 +78,7 @@ class Relay:
             self.fault(UpstreamFault(Fault.UPSTREAM_PROTOCOL, f"the upstream's answer is none to a websocket: {wrong}"))
             return
         self._forwarder.note_reachable(True)
-        lines = response_lines(b"".join([b"\r\n%b: %b" % pair for pair in headers]), by_name(headers), 101)
+        lines = response_lines(header_lines(headers), by_name(headers), 101)
         connection.write(b"%b%b\r\n%b\r\n" % (status_line(101, b"Switching Protocols"), lines, _SWITCH))
         self._is_open = True
         self._watch.opened()
@@ -120,14 +111,6 @@ class Relay:
         status, body = upstream_error(self._forwarder.observer.fuses, None, fault.fault, str(fault))
         self._watch.refused(status, None)
         self._answer(status, body, why)
-
-    def body_held(self) -> None:
-        if self._connection is not None:
-            self._connection.read_body(False)
-
-    def body_wanted(self) -> None:
-        if self._connection is not None:
-            self._connection.read_body(True)
 
     # ---- the ends ----------------------------------------------------------------------------------------------------
 
