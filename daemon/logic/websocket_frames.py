@@ -172,9 +172,3 @@ def close_frame(code: int | None = None, reason: str = "", mask: bytes = b"") ->
     short = reason.encode(errors="replace")[:_MOST_REASON_BYTES].decode(errors="ignore").encode()
     payload = b"" if code is None else code.to_bytes(2) + short
     return bytes([0x80 | Kind.CLOSE, len(payload) | (0x80 if mask else 0)]) + mask + unmasked(payload, mask)
-
-
-def read_close(payload: bytes) -> tuple[int | None, str]:
-    """The code and the reason of a close; without a code there is neither."""
-    code = int.from_bytes(payload[:2]) if len(payload) >= 2 else None
-    return code, payload[2:].decode(errors="replace")

@@ -35,7 +35,6 @@ from daemon.logic.websocket_frames import (
     Kind,
     Message,
     close_frame,
-    read_close,
     unmasked,
 )
 from daemon.logic.websocket_turns import MOST_OPEN_TURNS, Step, TurnBegan, TurnEnded, Turns, TurnSaid, as_sse
@@ -150,6 +149,13 @@ def test_the_model_that_a_query_names(query: bytes, model: str | None) -> None:
 
 
 # ---- frames ----------------------------------------------------------------------------------------------------------
+
+
+def read_close(payload: bytes) -> tuple[int | None, str]:
+    """The code and the reason of a close; without a code there is neither."""
+    code = int.from_bytes(payload[:2]) if len(payload) >= 2 else None
+    return code, payload[2:].decode(errors="replace")
+
 
 Said = tuple[Kind, bytes | None]
 
