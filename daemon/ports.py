@@ -10,6 +10,7 @@ from daemon.domain.decision import Decision
 from daemon.domain.event import Event, Wire
 from daemon.domain.mitigation import Mitigation
 from daemon.domain.notification import Delivery, Message, Notification
+from daemon.domain.rollup import Closed, Resolution, Rollup
 from daemon.domain.soft_routing import RoutingTable
 
 
@@ -99,10 +100,13 @@ class EventQuery:
 
 
 class EventStore(Protocol):
-    """Events, for ever in time order. All methods raise `StoreFailure`."""
+    """Events, for ever in time order, and their rollups. All methods raise `StoreFailure`."""
 
-    async def append(self, events: Sequence[Event], watermarks: Mapping[str, Watermark], now: int) -> None:
-        """Events and watermarks in one transaction. An event id that is already there is left as it is."""
+    async def append(
+        self, events: Sequence[Event], watermarks: Mapping[str, Watermark], now: int, closed: Closed | None = None
+    ) -> None:
+        """Events, watermarks and closed rollups in one transaction. An event id or a rollup that is already there is
+        left as it is."""
 
     async def watermarks(self) -> Mapping[str, Watermark]: ...
 
@@ -117,6 +121,19 @@ class EventStore(Protocol):
 
     async def prune(self, before: int, limit: int) -> int:
         """Deletes at most `limit` of the oldest events emitted before an instant (epoch ms); how many there were."""
+
+    async def rolled_until(self, node_id: str) -> int | None:
+        """The `until` of the last rollups that a node has stored."""
+
+    async def rollups(
+        self, resolution: Resolution, since: int, until: int, where: Mapping[str, str]
+    ) -> Sequence[Rollup]:
+        """Rows of the buckets that start from `since` on and before `until` (epoch ms), oldest first; `where` maps
+        labels to the value they must have (as text)."""
+
+    async def prune_rollups(self, resolution: Resolution, before: int, limit: int) -> int:
+        """Deletes at most `limit` of the oldest rows whose bucket ended by an instant (epoch ms); how many there
+        were."""
 
 
 class Ledger(Protocol):

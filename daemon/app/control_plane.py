@@ -111,6 +111,7 @@ class ControlPlane:
             store=store.events,
             clock=clock,
             reader=self._threads,
+            node_id=self._rollups_of,
             label=self._attribution.attribute,
             arrived=self._arrived,
         )
@@ -271,7 +272,15 @@ class ControlPlane:
             self._figures_written = figures
 
     def _retention(self) -> Retention:
-        return Retention(self._store.events, self._clock, self._settings.retention_events)
+        settings = self._settings
+        return Retention(
+            self._store.events, self._clock, settings.retention_events, settings.retention_rollups, self._rollups_of
+        )
+
+    @property
+    def _rollups_of(self) -> str:
+        """Our name among the nodes of a database; empty where it is ours alone, for there a new name changes nothing."""
+        return self._settings.node_id if self._store.database.is_shared else ""
 
     async def _in_thread(self, work: Any, *arguments: Any) -> None:
         await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)

@@ -38,6 +38,7 @@ class ResolvedBecause(StrEnum):
     CLEARED = "cleared"
     NO_DATA = "no_data"
     RULE_REMOVED = "rule_removed"
+    RULE_CHANGED = "rule_changed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,8 @@ class Alert:
     """The requested models that failed: what `fallback` is about."""
     mitigate: tuple[str, ...] = ()
     """Names of the mitigations that this level asks for."""
+    expression: str = ""
+    """What its rule counts, as a hash: an alert goes on after a reload only while its rule asks for the same."""
     degraded: bool = False
     """Coverage was below 80 %: nothing new is acted on."""
     acknowledged_by: str | None = None

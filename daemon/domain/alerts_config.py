@@ -1,14 +1,14 @@
 """The alerts file as types: what stands in `alerts.yaml`, and the common part of each rule and mitigation kind."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from daemon.domain.alert import Severity
 from daemon.domain.mitigation import Mode
-from daemon.domain.sample import Query, Reading, Verdict
-from daemon.domain.units import Duration
+from daemon.domain.sample import Band, Query, Reading, Verdict
+from daemon.domain.units import Duration, Ratio, say_ratio
 
 SelectionSpec = str | dict[str, Any]
 """The name of one of `selections:`, or a selection written in place."""
@@ -31,6 +31,15 @@ class Level(Strict):
     """How long it must be clear before it is resolved."""
 
 
+class Active(Strict):
+    """A rule that watches only what is new."""
+
+    for_: Duration = Field(alias="for")
+    """How long a label set is watched."""
+    after: Literal["first_seen"] = "first_seen"
+    """From when: the first item of the label set."""
+
+
 class Rule(Strict):
     """What rules of all kinds have in common; a kind adds its options and its own levels."""
 
@@ -44,12 +53,23 @@ class Rule(Strict):
     for_: Duration = Field(0.0, alias="for")
     keep_firing_for: Duration = 300.0
     no_data: Literal["hold", "resolve"] = "hold"
+    """What becomes of an alert when nothing is counted any more; held, it ends when the longest window is empty."""
+    on_error: Literal["hold", "resolve"] = "hold"
+    """What becomes of an alert when its rule cannot be judged; that is an alert of its own in any case."""
+    coverage: Ratio | Literal["none"] = 0.8
+    """Where less than this share of what was emitted arrived, nothing new is acted on."""
+    active: Active | None = None
+    """Watch only what is new, and only for a while."""
+    max_series: int = Field(1000, ge=1)
+    """Label sets at once; where there is no room, the least bad one makes room, and that is said."""
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     summary: str = ""
     """The message's first line; {label}, {value}, {samples}, {bad}, {lower_bound}, {window} are filled in."""
     runbook: str | None = None
     levels: Mapping[Severity, Level]
+
+    default_summary: ClassVar[str] = "{alert}: {bad} of {samples} in {window} ({value})"
 
     def query(self, selections: Mapping[str, dict[str, Any]]) -> Query:
         """Which numbers it needs, as data; `selections` are the named ones of the file."""
@@ -58,6 +78,18 @@ class Rule(Strict):
     def judge(self, severity: Severity, reading: Reading) -> Verdict:
         """What it says about one series, from its numbers alone."""
         raise NotImplementedError
+
+    def band(self, severity: Severity) -> Band | None:
+        """Outside of which ratios a level can change; None: by other figures than a ratio."""
+        return None
+
+    def say(self, value: float) -> str:
+        """A value of this kind of rule, as people read it."""
+        return say_ratio(value)
+
+    def is_degraded(self, coverage: float) -> bool:
+        """Whether too little of what was emitted arrived."""
+        return self.coverage != "none" and coverage < self.coverage
 
 
 class MitigationOptions(Strict):

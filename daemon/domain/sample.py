@@ -1,49 +1,130 @@
 """Samples: what a rule counts, what it reads out of its windows, and its verdict."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from hashlib import sha256
+from typing import Any, NamedTuple, Protocol
 
 from daemon.domain.event import Event
+from daemon.domain.labels import Labels
+from daemon.domain.rollup import Rollup
 
 
 class Counts(NamedTuple):
-    """Events that count, and the bad ones among them."""
+    """Items that count, and the bad ones among them."""
 
     samples: int
     bad: int
 
 
+Baselines = Callable[[Sequence[Rollup]], Mapping[Labels, float]]
+"""From the hours of some days to what is usual, per label set; label sets without enough hours are left out."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """Which numbers a rule needs: of which events, told apart by which fields, over which windows."""
+    """Which numbers a rule needs: of which items, told apart by which fields, over which windows."""
 
-    of: Callable[[Event], bool]
-    bad: Callable[[Event], bool]
-    by: tuple[str, ...]
+    key: str
+    """Queries with the same key ask for the same numbers: they share one set of windows."""
+    origin: type = Event
+    """What the items are: events, or readings of another kind."""
+    of: Callable[[Any], bool]
+    bad: Callable[[Any], bool] = lambda _: False
+    by: tuple[str, ...] = ()
     window_seconds: float
     stretch_to_seconds: float
+    measure: Callable[[Any], Any] | None = None
+    """What is read from an item; None where an item does not say it."""
+    has_histogram: bool = False
+    """Measured numbers are kept in the windows."""
+    remembers: int = 0
+    """So many of the latest measured values are kept."""
+    only_changes: bool = False
+    """Of equal values in a row only the first is remembered."""
+    stands: bool = False
+    """There is a series before anything was counted, for what is missing has no labels. Only without `by`."""
+    baselines: Baselines | None = None
+    most_series: int = 1000
+    """Label sets, for labels may be named by clients; where there is no room, the least bad one makes room."""
+
+    @property
+    def expression(self) -> str:
+        """16 hex characters that are the same as long as the same is asked for."""
+        return sha256(self.key.encode()).hexdigest()[:16]
 
 
 class Reading(Protocol):
-    """The numbers of one series at one instant."""
+    """The numbers of one series at one instant. Instants are epoch ms."""
 
-    @property
-    def streak(self) -> int:
-        """How many bad events were counted since the last good one."""
+    at: int
+    streak: int
+    """How many bad items were counted since the last good one."""
+    streak_since: int | None
+    """When the first of them was."""
+    good_streak: int
+    last_at: int | None
+    """When the latest item was; None when there was none as far back as we know."""
+    began_at: int
+    """Since when we look."""
+    baseline: float | None
 
     def stretches(self) -> Iterator[tuple[float, Counts]]:
         """The rule's window (seconds) and what it counted, then longer and longer ones, bucket by bucket."""
 
+    def counts(self, window_seconds: float) -> Counts:
+        """What was counted in the last so many seconds."""
+
+    def buckets(self) -> Iterator[tuple[float, Counts]]:
+        """The age (seconds) at which each bucket begins, and what it holds; the newest first."""
+
+    def histogram(self, window_seconds: float) -> "Numbers":
+        """The numbers measured in the last so many seconds."""
+
+    def recent(self) -> Sequence[tuple[int, Any]]:
+        """Instants and values that are remembered, the newest first."""
+
+
+class Numbers(Protocol):
+    """Many numbers, each known within a few percent."""
+
+    @property
+    def count(self) -> int: ...
+
+    def quantile(self, share: float) -> float | None: ...
+
+    def above(self, threshold: float) -> int:
+        """How many are larger."""
+
+    def mean(self) -> float | None: ...
+
+    def variance(self) -> float:
+        """Of the numbers around their mean."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a rule says about one series at one instant. No samples: neither raises nor clears."""
+    """What a rule says about one series at one instant; without a value it neither raises nor clears by itself.
+
+    `suspects`: it looks like trouble, but chance is not ruled out yet. `since` is when what raises began, where that is
+    known (epoch ms).
+    """
 
     raises: bool = False
+    suspects: bool = False
     clears: bool = False
     value: float | None = None
     samples: int = 0
     bad: int = 0
     lower_bound: float | None = None
     window_seconds: float
+    since: int | None = None
+    reason: str = ""
+    """In words, where an item said it."""
+
+
+class Band(NamedTuple):
+    """A level of a ratio can be raised only where some window is above `above`, and cleared only where one is below."""
+
+    above: float
+    clear_below: float

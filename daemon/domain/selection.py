@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from daemon.domain.event import EVENT_FIELDS, Event, Fault, Outcome, Source, Wire
+from daemon.domain.event import EVENT_FIELDS, Fault, Outcome, Source, Wire
 
 FIELDS = frozenset(EVENT_FIELDS) | {"usage"}
 """What a selection may name."""
@@ -22,16 +22,17 @@ Test = Callable[[Any], bool]
 
 
 class Selection:
-    """A compiled selection; call it with an event."""
+    """A compiled selection; call it with an event, or with a reading of another kind."""
 
-    __slots__ = ("_tests", "names")
+    __slots__ = ("_tests", "names", "wanted")
 
     def __init__(self, wanted: Mapping[str, Any]) -> None:
+        self.wanted = wanted
         self.names = frozenset(wanted)
         self._tests = tuple((name, _test_of(want)) for name, want in sorted(wanted.items()))
 
-    def __call__(self, event: Event) -> bool:
-        return all(test(getattr(event, name)) for name, test in self._tests)
+    def __call__(self, item: Any) -> bool:
+        return all(test(getattr(item, name)) for name, test in self._tests)
 
 
 def _test_of(want: Any) -> Test:

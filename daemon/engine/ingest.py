@@ -1,7 +1,7 @@
 """Ingest: shows events to whoever judges as soon as they are in the spool, and stores them exactly once.
 
-What was shown but not stored when a process dies is read from the spool again; its successor's windows begin with what
-is stored, so nothing is counted twice.
+What was shown but not stored when a process dies is read from the spool again; its successor's windows and rollups begin
+with what is stored, so nothing is counted twice.
 """
 
 import asyncio
@@ -9,10 +9,13 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from itertools import chain
 from typing import TypeVar
 
 from daemon.domain.errors import StoreFailure
 from daemon.domain.event import Event
+from daemon.domain.rollup import Closed, Resolution, Rollup
+from daemon.logic.rollups import Rollups, missing_in
 from daemon.ports import Clock, EventStore, Spool, SpoolBatch, Watermark
 
 log = logging.getLogger(__name__)
@@ -28,6 +31,8 @@ GATHER_SECONDS = 0.1
 STORE_SECONDS = 1.25
 """Between two transactions, each of which is synced to the disk; also the longest pause without a wake-up."""
 LONGEST_BACK_OFF_SECONDS = 10.0
+LATE_MS = 5000
+"""Events come at most so much later than younger ones; what comes later still makes a row of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +44,11 @@ class Arrival:
 
 
 class Ingest:
-    """A guarded task. `label` gives an event its provider; `arrived` is called with each piece that was read."""
+    """A guarded task. `label` gives an event its provider; `arrived` is called with each piece that was read.
+
+    Rollups are written with the events of a later bucket, so that an idle hour writes nothing. `node_id` is empty where
+    the store is this node's alone.
+    """
 
     def __init__(
         self,
@@ -48,6 +57,7 @@ class Ingest:
         store: EventStore,
         clock: Clock,
         reader: Executor,
+        node_id: str = "",
         label: Callable[[Event], Event],
         arrived: Callable[[Arrival], None],
     ) -> None:
@@ -55,11 +65,14 @@ class Ingest:
         self._store = store
         self._clock = clock
         self._reader = reader
+        self._node_id = node_id
         self._label = label
         self._arrived = arrived
         self._stored: dict[str, Watermark] | None = None
         self._read: dict[str, Watermark] = {}
         self._waiting: list[Event] = []
+        self._rollups = Rollups()
+        self._closed: list[Rollup] = []
         self._stored_at = float("-inf")
         self._woken = asyncio.Event()
         self.attached = asyncio.Event()
@@ -94,8 +107,9 @@ class Ingest:
     async def catch_up(self) -> None:
         """Shows everything that waits, and stores it when it is time to. Raises `StoreFailure`."""
         if self._stored is None:
-            self._stored = dict(await self._store.watermarks())
-            self._read = dict(self._stored)
+            stored = dict(await self._store.watermarks())
+            self._rollups = await self._begun()
+            self._stored, self._read = stored, dict(stored)
         while len(self._waiting) < MOST_WAITING and (
             batches := await self._in_thread(self._spool.read, self._read, BATCHES)
         ):
@@ -108,14 +122,40 @@ class Ingest:
         """One transaction for all that was shown; then the spool may be pruned. Raises `StoreFailure`."""
         if self._read != self._stored:
             marks = dict(self._read)
-            await self._store.append(self._waiting, marks, self._clock.now())
-            self._waiting, self._stored = [], marks
+            await self._store.append(self._waiting, marks, self._clock.now(), self._close())
+            self._waiting, self._closed, self._stored = [], [], marks
             self._stored_at = self._clock.monotonic()
         try:
             await self._in_thread(self._spool.acknowledge, self._stored)
         except OSError as error:
             log.warning("the spool cannot be pruned: %s", error)
         self.depth = await self._in_thread(self._spool.depth, self._stored)
+
+    def unwritten(self, resolution: Resolution) -> Sequence[Rollup]:
+        """What is in no stored row of this resolution yet, in buckets that may be finer."""
+        return [*(row for row in self._closed if row.resolution is resolution), *self._rollups.unwritten(resolution)]
+
+    async def _begun(self) -> Rollups:
+        """The rollups as they were when the last append was made, by whichever process."""
+        rollups, until = Rollups(), await self._store.rolled_until(self._node_id)
+        if until is not None:
+            own = {"node_id": self._node_id} if self._node_id else {}
+            written = [await self._store.rollups(*missing, own) for missing in missing_in(until)]
+            rollups.recall(until, chain.from_iterable(written))
+            await self._in_thread(self._recount, rollups)
+        return rollups
+
+    def _recount(self, rollups: Rollups) -> None:
+        """Blocking. Stored events of the buckets that were still open."""
+        for event in self._store.replay(Resolution.TEN_SECONDS.floor(rollups.until)):
+            if self._node_id in ("", event.node_id):
+                rollups.add(event)
+
+    def _close(self) -> Closed:
+        """A failed append leaves its rows to the next one."""
+        before = min(self._clock.now(), self._rollups.newest) - LATE_MS
+        self._closed += self._rollups.close(before)
+        return Closed(node_id=self._node_id, until=self._rollups.until, rows=tuple(self._closed))
 
     def _take(self, batches: Sequence[SpoolBatch]) -> None:
         events: list[Event] = []
@@ -125,6 +165,8 @@ class Ingest:
             lost += max(0, batch.sequence - (before.sequence if before else 0) - len(batch.events))
             self._read[batch.spool_id] = Watermark(batch_id=batch.batch_id, sequence=batch.sequence)
             events += map(self._label, batch.events)
+        for event in events:
+            self._rollups.add(event)
         self._waiting += events
         self.events_total += len(events)
         self.lost_total += lost

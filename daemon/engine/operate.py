@@ -5,14 +5,15 @@ from typing import Any
 
 from daemon.domain.alert import Alert
 from daemon.domain.audit import AuditEntry
-from daemon.domain.event import Event
+from daemon.domain.event import Event, Source
 from daemon.domain.mitigation import Mitigation
 from daemon.domain.notification import Notification
 from daemon.engine.dispatch import Dispatch
 from daemon.engine.evaluate import Evaluate
 from daemon.engine.ingest import Ingest
 from daemon.engine.mitigate import Mitigate
-from daemon.logic.providers import ProviderFigures
+from daemon.logic.providers import LONGEST_WINDOW_SECONDS, ProviderFigures, figures_of
+from daemon.logic.rollups import coarsest
 from daemon.ports import Clock, EventQuery, EventStore, Ledger
 
 
@@ -63,7 +64,14 @@ class Operate:
         return sorted(self._evaluate.alerts(), key=lambda alert: (not alert.is_firing, -alert.since))
 
     async def providers(self, window_seconds: float) -> Mapping[str, Mapping[str, Any]]:
-        return self._figures.figures(self._clock.now(), window_seconds)
+        """The last hour is in memory, anything older in rollups."""
+        now = self._clock.now()
+        if window_seconds <= LONGEST_WINDOW_SECONDS:
+            return self._figures.figures(now, window_seconds)
+        since, resolution = now - round(window_seconds * 1000), coarsest(window_seconds)
+        written = await self._events.rollups(resolution, since, now + 1, {"source": Source.CLIENT.value})
+        open_ = [row for row in self._ingest.unwritten(resolution) if row.bucket >= since]
+        return figures_of([*written, *open_])
 
     async def events(self, query: EventQuery) -> Sequence[Event]:
         return await self._events.events(query)

@@ -1,26 +1,51 @@
-"""Retention: deletes events that are older than they shall become, in pieces small enough that nobody waits."""
+"""Retention: deletes events and rollups that are older than they shall become, in pieces so small that nobody waits."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
 
+from daemon.domain.rollup import Resolution
 from daemon.ports import Clock, EventStore
 
 PIECE = 1000
 PAUSE_SECONDS = 0.005
 """Between two pieces, for the one writer has other work: without it, deleting a day held events up for 330 ms."""
+ROLLUPS_SECONDS = {Resolution.TEN_SECONDS: 6 * 3600.0, Resolution.MINUTE: 30 * 86_400.0}
+"""Kept no longer than this: only hours live as long as rollups may."""
 
 
 class Retention:
-    """A job for the schedule. Where nothing is too old it writes nothing."""
+    """A job for the schedule. Where nothing is too old it writes nothing. `node_id` is empty where the store is this
+    node's alone."""
 
-    def __init__(self, store: EventStore, clock: Clock, keep_seconds: float) -> None:
+    def __init__(
+        self,
+        store: EventStore,
+        clock: Clock,
+        keep_seconds: float,
+        keep_rollups_seconds: float = float("inf"),
+        node_id: str = "",
+    ) -> None:
         self._store = store
         self._clock = clock
         self._keep_seconds = keep_seconds
+        self._keep_rollups_seconds = keep_rollups_seconds
+        self._node_id = node_id
 
     async def run(self) -> None:
         """Deletes what is too old now. Raises `StoreFailure`; the next run goes on where this one ended."""
-        before = self._clock.now() - round(self._keep_seconds * 1000)
+        until = await self._store.rolled_until(self._node_id)
+        # what is in no hour yet is needed to begin again after a death, however old an idle week has made it
+        needed = None if until is None else Resolution.HOUR.floor(until)
+        await self._delete(self._store.prune, self._keep_seconds, needed)
+        for resolution in Resolution:
+            longest = ROLLUPS_SECONDS.get(resolution, self._keep_rollups_seconds)
+            seconds = min(longest, self._keep_rollups_seconds)
+            await self._delete(partial(self._store.prune_rollups, resolution), seconds, needed)
+
+    async def _delete(self, prune: Callable[[int, int], Awaitable[int]], seconds: float, needed: int | None) -> None:
+        before = self._clock.now() - round(seconds * 1000)
         deleted = PIECE
         while deleted == PIECE:
-            deleted = await self._store.prune(before, PIECE)
+            deleted = await prune(before if needed is None else min(before, needed), PIECE)
             await asyncio.sleep(PAUSE_SECONDS)

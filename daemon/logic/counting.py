@@ -1,7 +1,10 @@
 """Which events count at all: finished model calls of clients, unless a selection asks for others by name."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
 
+from daemon.domain.alerts_config import Rule, SelectionSpec
 from daemon.domain.event import CALLER_FAULTS, Event, Outcome, Source
 from daemon.domain.selection import Selection
 
@@ -30,3 +33,15 @@ def counted(of: Selection, bad: Selection, *, retries: bool) -> Callable[[Event]
         )
 
     return is_counted
+
+
+def spec(wanted: SelectionSpec | None, selections: Mapping[str, dict[str, Any]]) -> Mapping[str, Any]:
+    """A selection written in place, or the named one; everything where none is wanted."""
+    if wanted is None:
+        return {}
+    return selections[wanted] if isinstance(wanted, str) else wanted
+
+
+def key_of(rule: Rule, *facts: object) -> str:
+    """The key of a rule's query: its kind, its labels, and whatever else decides what is counted."""
+    return json.dumps([rule.kind, rule.by, rule.max_series, *facts], sort_keys=True, default=str)

@@ -1,10 +1,14 @@
-"""Evidence: when a ratio is proven to be too high, in the face of few samples."""
+"""Evidence: when a ratio is proven to be too high, in the face of few samples, and of looking every second."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from math import sqrt
+from math import exp, lgamma, log, log1p, sqrt
 from statistics import NormalDist
 
 from daemon.domain.sample import Counts
+
+SCAN = 8.0
+"""Looks at overlapping windows are worth so many looks at windows that do not overlap."""
 
 
 def quantile(confidence: float) -> float:
@@ -21,6 +25,53 @@ def lower_bound(counts: Counts, z: float) -> float:
     centre = ratio + z2 / (2 * n)
     spread = z * sqrt(ratio * (1 - ratio) / n + z2 / (4 * n * n))
     return max(0.0, (centre - spread) / (1 + z2 / n))
+
+
+def chance(samples: float, bad: float, normal: float) -> float:
+    """How likely at least `bad` of `samples` are bad when each is with the probability `normal`.
+
+    The binomial tail, as its first term and a geometric series that is never below the rest: at most a little too high.
+    Counts need not be whole numbers.
+    """
+    if bad <= samples * normal or normal >= 1:
+        return 1.0
+    if normal <= 0:
+        return 0.0
+    good = samples - bad
+    first = lgamma(samples + 1) - lgamma(bad + 1) - lgamma(good + 1) + bad * log(normal) + good * log1p(-normal)
+    falling = good * normal / ((bad + 1) * (1 - normal))
+    return min(1.0, exp(first) / (1 - falling))
+
+
+def surprise(suffixes: Iterable[Counts], normal: float, clump: float) -> float:
+    """The smallest chance of what was counted lately, since whichever instant; 1 when nothing was bad.
+
+    `suffixes` are counts from now back to older and older instants. `clump` bad ones together are one piece of evidence.
+    """
+    least, seen = 1.0, 0
+    for samples, bad in suffixes:
+        if bad > seen:  # more good ones alone are no more surprising
+            seen = bad
+            least = min(least, chance(samples / clump, bad / clump, normal))
+    return least
+
+
+def alpha(window_seconds: float, once_in_seconds: float) -> float:
+    """The surprise that comes by chance once in so long, to who looks at such a window all the time."""
+    return window_seconds / (once_in_seconds * SCAN)
+
+
+def clumping(buckets: Iterable[Counts]) -> float:
+    """How many bad ones come together, by how unevenly they fell on buckets in the past; 1 when each comes alone."""
+    samples = bad = samples_squared = bad_squared = 0
+    for n, b in buckets:
+        samples, bad = samples + n, bad + b
+        samples_squared, bad_squared = samples_squared + n * n, bad_squared + b * b
+    if not bad:
+        return 1.0
+    ratio = bad / samples
+    by_chance = 1 - ratio + ratio * samples_squared / samples
+    return max(1.0, 1 + bad_squared / bad - by_chance)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

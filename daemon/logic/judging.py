@@ -1,21 +1,21 @@
-"""The book of all rules: takes events in, and judges them at whole seconds of event time."""
+"""The book of all rules: takes items in, and judges them at whole seconds of event time."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from math import inf
+from typing import Any, NamedTuple
 
 from daemon.domain.alert import Alert, AlertState, EpisodeStep, ResolvedBecause, Severity
 from daemon.domain.alerts_config import AlertsConfig, Rule
-from daemon.domain.event import Event
 from daemon.domain.labels import Labels
+from daemon.domain.rollup import Rollup
+from daemon.domain.sample import Query
 from daemon.logic.lifecycle import end
 from daemon.logic.series import Series, episode_step
-from daemon.logic.windows import COARSEST_MS, Ring
+from daemon.logic.tally import Tally, Track
+from daemon.logic.windows import COARSEST_MS
 
-MOST_SERIES = 1000
-"""Of one rule: labels may be named by clients. What comes after is counted together, under `other`."""
-WHOLE_COVERAGE = 0.8
-"""Below this share of the emitted events nothing new is acted on."""
 SECOND_MS = 1000
 
 
@@ -29,37 +29,139 @@ class Judgement:
 
 
 class _Account:
-    """One rule with its series."""
+    """One rule, with the series of those label sets that have a story."""
 
-    def __init__(self, rule: Rule, selections: Mapping[str, dict[str, Any]]) -> None:
+    def __init__(self, rule: Rule, query: Query) -> None:
         self.rule = rule
-        self.query = rule.query(selections)
+        self.query = query
         self.series: dict[Labels, Series] = {}
-        self.dirty: set[Labels] = set()
-        self.lost = Ring(COARSEST_MS, self.query.stretch_to_seconds)
+        bands = {} if _is_acting(rule) else {severity: rule.band(severity) for severity in rule.levels}
+        self.bands = {severity: band for severity, band in bands.items() if band is not None}
+        self.raised_above = min(band.above for band in self.bands.values()) if self.is_banded else 0.0
+
+    @property
+    def is_banded(self) -> bool:
+        """There is a band for every level: figures tell whether anything can change."""
+        return len(self.bands) == len(self.rule.levels)
 
     def of(self, labels: Labels) -> Series:
-        series = self.series.get(labels)
+        return self.series.setdefault(labels, Series(self.rule, self.query, labels))
+
+    def judge(
+        self, track: Track, at: int, coverage: float, changed: list[Alert], steps: list[EpisodeStep]
+    ) -> Exception | None:
+        """Notes what changed; gives the error of a rule that could not say anything."""
+        series = self.series.get(track.labels)
         if series is None:
-            if len(self.series) >= MOST_SERIES:
-                labels = tuple((name, "other") for name, _ in labels)
-            series = self.series.setdefault(labels, Series(self.rule, self.query, labels))
-        return series
+            if self.rule.active is not None and at - track.began_at > self.rule.active.for_ * 1000:
+                return None
+            series = Series(self.rule, self.query, track.labels)
+        before, verdicts, failure = _highest(series), None, None
+        try:
+            verdicts = series.verdicts(track, at)
+        except Exception as error:
+            failure = error
+            if self.rule.on_error == "hold":
+                return failure
+        if those := series.advance(verdicts, track, at, degraded=self.rule.is_degraded(coverage)):
+            self.series[track.labels] = series
+            changed += those
+            after = _highest(series)
+            tellers = [alert for alert in series.present(track) if alert.severity is (after or before)]
+            if tellers and (step := episode_step(before, after, at, tellers[0])):
+                steps.append(step)
+        return failure
 
-    def count(self, event: Event) -> None:
-        if self.query.of(event):
-            labels = tuple(sorted((name, _label(getattr(event, name))) for name in self.query.by))
-            series = self.of(labels)
-            series.count(event, bad=self.query.bad(event))
-            self.dirty.add(series.labels)
+    def standing(self, labels: Labels) -> "_Standing | None":
+        """What figures can change it; None when no level is on its way."""
+        series = self.series.get(labels)
+        if series is None or not series.is_active:
+            return None
+        firing = [severity for severity, alert in series.alerts.items() if alert.is_firing]
+        quiet = [band.above for severity, band in self.bands.items() if severity not in firing]
+        return _Standing(
+            is_waiting=series.is_waiting or not self.is_banded,
+            above=min(quiet, default=inf),
+            clear_below=max((self.bands[severity].clear_below for severity in firing if self.is_banded), default=-inf),
+        )
 
-    def due(self, *, everything: bool) -> list[Series]:
-        dirty, self.dirty = self.dirty, set()
-        return [series for key, series in self.series.items() if everything or key in dirty or series.is_active]
 
-    def is_degraded(self, at: int) -> bool:
-        emitted, lost = self.lost.counts(at, self.query.window_seconds)
-        return emitted > 0 and (emitted - lost) / emitted < WHOLE_COVERAGE
+class _Standing(NamedTuple):
+    """A series with a story: it changes when time passes (`is_waiting`), or outside of these ratios."""
+
+    is_waiting: bool
+    above: float
+    clear_below: float
+
+
+class _Table:
+    """One tally, and the accounts that are judged by it. Mostly most of them cannot change: they are not looked at."""
+
+    def __init__(self, query: Query, owner: str | None) -> None:
+        self.tally = Tally(query)
+        self.owner = owner
+        """The only rule that is judged by it, where that rule acts."""
+        self.accounts: list[_Account] = []
+        self.active: dict[Labels, dict[_Account, _Standing]] = {}
+        self._banded: list[_Account] = []
+        self._aboves: list[float] = []
+
+    def seat(self, account: _Account) -> None:
+        """A rule that asks for these numbers."""
+        self.accounts.append(account)
+        self._banded = sorted((one for one in self.accounts if one.is_banded), key=lambda one: one.raised_above)
+        self._aboves = [one.raised_above for one in self._banded]
+
+    def due(self, at: int, *, everything: bool) -> list[Track]:
+        """The tracks that an item, or the passing of time, could have changed."""
+        if self.tally.query.stands:
+            self.tally.track((), at)
+        dirty, self.tally.dirty = self.tally.dirty, set()
+        tracks = self.tally.tracks
+        for labels in self.active.keys() - tracks.keys():
+            self.tally.track(labels, at)
+        if everything:
+            return list(tracks.values())
+        return [tracks[labels] for labels in sorted(dirty | self.active.keys()) if labels in tracks]
+
+    def candidates(self, track: Track, at: int) -> Iterator[_Account]:
+        """The accounts that could change by what the track holds now."""
+        active = self.active.get(track.labels, {})
+        yield from [one for one in self.accounts if not one.is_banded]
+        if not self._banded:
+            return
+        peak, trough = track.extremes(at)
+        if peak is None or trough is None:
+            yield from [one for one in active if one.is_banded]
+            return
+        yield from [one for one in self._banded[: bisect_left(self._aboves, peak)] if one not in active]
+        for one, (is_waiting, above, clear_below) in list(active.items()):
+            if one.is_banded and (is_waiting or trough < clear_below or peak > above):
+                yield one
+
+    def settle(self, account: _Account, labels: Labels) -> None:
+        """After a judgement: whether the series has to be looked at again."""
+        standing = account.standing(labels)
+        if standing is not None:
+            self.active.setdefault(labels, {})[account] = standing
+        elif labels in self.active:
+            self.active[labels].pop(account, None)
+            if not self.active[labels]:
+                del self.active[labels]
+
+    def forget(self, at: int) -> None:
+        """Lets go of what has no story and no numbers any more."""
+        for track in list(self.tally.tracks.values()):
+            track.forget(at)
+            if track.is_empty and track.labels not in self.active:
+                del self.tally.tracks[track.labels]
+                for account in self.accounts:
+                    account.series.pop(track.labels, None)
+
+    def coverage(self, at: int) -> float:
+        """Which share of what was emitted arrived."""
+        emitted, lost = self.tally.lost.counts(at, self.tally.query.window_seconds)
+        return (emitted - lost) / emitted if emitted else 1.0
 
 
 class Book:
@@ -70,87 +172,133 @@ class Book:
     """
 
     def __init__(self, config: AlertsConfig, mitigated: Callable[[str], Collection[str]] = lambda _: ()) -> None:
-        self._rules = {rule.alert: _Account(rule, config.selections) for rule in config.rules}
+        self._tables: dict[tuple[str | None, Hashable], _Table] = {}
+        self._places: dict[str, tuple[_Table, _Account]] = {}
+        for rule in config.rules:
+            self._seat(rule, rule.query(config.selections))
         self._mitigated = mitigated
-        self._held: list[Event] = []
+        self._held: list[tuple[int, Any]] = []
         self._orphans: list[Alert] = []
+        self._errors: dict[str, Exception] = {}
+        self._judged_at = 0
+
+    def _seat(self, rule: Rule, query: Query) -> None:
+        """What a rule's own mitigation rewrote counts for others and not for it: a rule that acts shares nothing."""
+        owner = rule.alert if _is_acting(rule) else None
+        table = self._tables.setdefault((owner, query.key), _Table(query, owner))
+        account = _Account(rule, query)
+        table.seat(account)
+        self._places[rule.alert] = table, account
 
     @property
     def longest_window_seconds(self) -> float:
         """How far back events must be known."""
-        return max((account.query.stretch_to_seconds for account in self._rules.values()), default=0.0)
+        spans = [table.tally.query.stretch_to_seconds for table in self._tables.values()]
+        return max(spans, default=0.0)
 
     @property
     def is_active(self) -> bool:
         """Time alone can change something: judge the next second too."""
-        return bool(self._held or self._orphans) or any(series.is_active for series in self._series())
+        return bool(self._held or self._orphans) or any(table.active for table in self._tables.values())
+
+    @property
+    def displaced(self) -> Mapping[str, int]:
+        """How many label sets of a rule had to make room for others, where there were too many."""
+        found = {name: table.tally.displaced_total for name, (table, _) in self._places.items()}
+        return {name: total for name, total in found.items() if total}
 
     # ---- taking in -----------------------------------------------------------------------------------------------
 
-    def observe(self, event: Event) -> None:
-        """Holds an event until its second is judged."""
-        self._held.append(event)
+    def observe(self, item: Any) -> None:
+        """Holds an event, or a reading of another kind, until its second is judged."""
+        self._held.append((item.emitted_at, item))
 
-    def warm(self, event: Event) -> None:
+    def warm(self, item: Any) -> None:
         """Counts a stored event at once: it was judged in its time."""
-        self._count(event)
+        self._count(item.emitted_at, item, is_past=True)
 
     def lose(self, at: int, emitted: int, lost: int) -> None:
         """So many events were emitted, and so many of them never arrived."""
-        for account in self._rules.values():
-            account.lost.add(at, emitted, lost)
+        for table in self._tables.values():
+            table.tally.lost.add(at, emitted, lost)
 
-    def restore(self, alerts: Sequence[Alert], *, shift_ms: int = 0) -> None:
+    def learn(self, hours: Sequence[Rollup]) -> None:
+        """What is usual, from the hours of some days; blocking for as long as there are many."""
+        for table in self._tables.values():
+            if (baselines := table.tally.query.baselines) is not None:
+                table.tally.learn(baselines(hours))
+
+    def restore(self, alerts: Iterable[Alert], *, shift_ms: int = 0) -> None:
         """Stored alerts, as they were; `shift_ms` is the time in which nobody judged. Those whose rule is gone end."""
         for alert in alerts:
-            account = self._rules.get(alert.alert)
-            series = account and account.of(_series_labels(alert, account.rule))
-            if series and any(alert.fingerprint == ours.fingerprint for ours in series.alerts.values()):
-                series.restore(alert, shift_ms)
-            elif alert.state not in (AlertState.INACTIVE, AlertState.RESOLVED):
+            place = self._places.get(alert.alert)
+            if place is not None and self._took_up(*place, alert, shift_ms):
+                continue
+            if alert.state not in (AlertState.INACTIVE, AlertState.RESOLVED):
                 self._orphans.append(alert)
-        for account in self._rules.values():
-            account.dirty.update(account.series)
+        for table in self._tables.values():
+            table.tally.dirty.update(table.tally.tracks)
+
+    @staticmethod
+    def _took_up(table: _Table, account: _Account, alert: Alert, shift_ms: int) -> bool:
+        labels = _series_labels(alert, account.query)
+        series = account.series.get(labels) or Series(account.rule, account.query, labels)
+        if not any(
+            (alert.fingerprint, alert.expression) == (ours.fingerprint, ours.expression)
+            for ours in series.alerts.values()
+        ):
+            return False
+        series.restore(alert, shift_ms)
+        account.series[labels] = series
+        table.settle(account, labels)
+        return True
 
     def start_anew(self, fingerprints: Collection[str], at: int) -> None:
         """The windows of these alerts begin at an instant: a mitigation was released."""
-        for series in self._series():
-            if any(alert.fingerprint in fingerprints for alert in series.alerts.values()):
-                series.start_anew(at)
+        for table, account in self._places.values():
+            for series in account.series.values():
+                if any(alert.fingerprint in fingerprints for alert in series.alerts.values()):
+                    series.floor = max(series.floor, at)
+                    if (track := table.tally.tracks.get(series.labels)) is not None:
+                        track.start_anew(at)
 
     # ---- judging -------------------------------------------------------------------------------------------------
 
     def judge(self, at: int) -> Judgement:
         """Judges a whole second (epoch ms): counts what was emitted before it, then looks at every series that it,
         or the passing of time, could have changed."""
+        self._errors, self._judged_at = {}, at
         self._count_before(at)
         changed, steps = self._end_orphans(at)
-        errors: list[tuple[str, Exception]] = []
         everything = at % COARSEST_MS == 0
-        for name, account in self._rules.items():
-            try:
-                degraded = account.is_degraded(at)
-                for series in account.due(everything=everything):
-                    _judge(series, at, degraded, changed, steps)
-            except Exception as error:
-                errors.append((name, error))
+        for table in self._tables.values():
+            coverage = table.coverage(at)
+            for track in table.due(at, everything=everything):
+                for account in list(table.candidates(track, at)):
+                    if error := account.judge(track, at, coverage, changed, steps):
+                        self._errors.setdefault(account.rule.alert, error)
+                    table.settle(account, track.labels)
             if everything:
-                account.series = {key: series for key, series in account.series.items() if not series.is_empty}
-        return Judgement(changed=tuple(changed), steps=tuple(steps), errors=tuple(errors))
+                table.forget(at)
+        return Judgement(changed=tuple(changed), steps=tuple(steps), errors=tuple(self._errors.items()))
 
     def _count_before(self, at: int) -> None:
         due, self._held = (
-            [event for event in self._held if event.emitted_at < at],
-            [event for event in self._held if event.emitted_at >= at],
+            [held for held in self._held if held[0] < at],
+            [held for held in self._held if held[0] >= at],
         )
-        for event in due:
-            self._count(event)
+        for when, item in due:
+            self._count(when, item)
 
-    def _count(self, event: Event) -> None:
-        outside = {name for mitigation in event.mitigation_ids for name in self._mitigated(mitigation)}
-        for name, account in self._rules.items():
-            if name not in outside:
-                account.count(event)
+    def _count(self, at: int, item: Any, *, is_past: bool = False) -> None:
+        ids = getattr(item, "mitigation_ids", ())
+        outside = {name for mitigation in ids for name in self._mitigated(mitigation)}
+        for table in self._tables.values():
+            if isinstance(item, table.tally.query.origin) and table.owner not in outside:
+                try:
+                    table.tally.count(item, at, table.active.__contains__, is_past=is_past)
+                except Exception as error:
+                    self._errors |= {account.rule.alert: error for account in table.accounts}
 
     def _end_orphans(self, at: int) -> tuple[list[Alert], list[EpisodeStep]]:
         """Alerts whose rule was removed: what fired is resolved, and each episode is closed once."""
@@ -158,8 +306,9 @@ class Book:
         changed: list[Alert] = []
         steps: dict[str, EpisodeStep] = {}
         for alert in sorted(orphans, key=lambda alert: alert.severity.rank):
+            because = ResolvedBecause.RULE_CHANGED if alert.alert in self._places else ResolvedBecause.RULE_REMOVED
             firing = alert.is_firing
-            ended = end(alert, at, ResolvedBecause.RULE_REMOVED)
+            ended = end(alert, at, because)
             changed.append(ended)
             if firing and (step := episode_step(alert.severity, None, at, ended)):
                 steps[alert.episode] = step
@@ -169,29 +318,33 @@ class Book:
 
     def alerts(self) -> list[Alert]:
         """The present row of every alert that has a story."""
-        return [alert for series in self._series() for alert in series.alerts.values() if alert.since]
+        return [alert for alert in self._present() if alert.since]
 
     def firing(self) -> list[Alert]:
         """Firing and clearing ones."""
-        return [alert for series in self._series() for alert in series.alerts.values() if alert.is_firing]
+        return [alert for alert in self._present() if alert.is_firing]
 
     def acting(self) -> frozenset[str]:
         """Fingerprints of those whose evidence raises at this moment: only they may start anything."""
-        return frozenset(alert.fingerprint for series in self._series() for alert in series.acting())
+        series = (series for _, account in self._places.values() for series in account.series.values())
+        return frozenset(alert.fingerprint for one in series for alert in one.acting())
 
-    def _series(self) -> Iterator[Series]:
-        for account in self._rules.values():
-            yield from account.series.values()
+    def _present(self) -> Iterator[Alert]:
+        for table, account in self._places.values():
+            for labels, series in account.series.items():
+                track = table.tally.tracks.get(labels)
+                if track is not None and account.is_banded and series.is_active:
+                    series.look(track, self._judged_at)
+                yield from series.present(track)
 
 
-def _judge(series: Series, at: int, degraded: bool, changed: list[Alert], steps: list[EpisodeStep]) -> None:
-    before = _highest(series)
-    those = series.judge(at, degraded=degraded)
-    changed += those
-    after = _highest(series)
-    tellers = [alert for alert in series.alerts.values() if alert.severity is (after or before)]
-    if tellers and (step := episode_step(before, after, at, tellers[0])):
-        steps.append(step)
+def _is_same(stored: Alert, ours: Alert) -> bool:
+    """Rows of earlier versions do not say what their rule counted."""
+    return stored.fingerprint == ours.fingerprint and stored.expression in ("", ours.expression)
+
+
+def _is_acting(rule: Rule) -> bool:
+    return any(level.mitigate for level in rule.levels.values())
 
 
 def _highest(series: Series) -> Severity | None:
@@ -199,10 +352,6 @@ def _highest(series: Series) -> Severity | None:
     return max(firing, key=lambda severity: severity.rank, default=None)
 
 
-def _label(value: object) -> str:
-    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _series_labels(alert: Alert, rule: Rule) -> Labels:
+def _series_labels(alert: Alert, query: Query) -> Labels:
     """The labels that told the series apart, without those that the rule adds."""
-    return tuple((name, value) for name, value in alert.labels if name in rule.by)
+    return tuple((name, value) for name, value in alert.labels if name in query.by)

@@ -1,16 +1,17 @@
 """The life of an alert: one table of what happens in each state, for each thing that a verdict can say.
 
-    state       RAISES              BETWEEN     CLEARS               NO_DATA    EXPIRED
-    ---------   -----------------   ---------   ------------------   --------   --------------------
-    inactive    pending or firing   –           –                    –          –
-    pending     firing after `for`  inactive    inactive             inactive   inactive
-    firing      –                   –           clearing, resolved   –          resolved (no_data)
-    clearing    firing              firing      resolved after keep  –          resolved (no_data)
-    resolved    pending or firing   –           –                    –          –
+    state       RAISES              SUSPECTS   BETWEEN     CLEARS               NO_DATA    EXPIRED
+    ---------   -----------------   --------   ---------   ------------------   --------   --------------------
+    inactive    pending or firing   pending    –           –                    –          –
+    pending     firing after `for`  –          inactive    inactive             inactive   inactive
+    firing      –                   –          –           clearing, resolved   –          resolved (no_data)
+    clearing    firing              firing     firing      resolved after keep  –          resolved (no_data)
+    resolved    pending or firing   pending    –           –                    –          –
 
-RAISES: the evidence is there. CLEARS: below `clear_below`. BETWEEN: neither. NO_DATA: nothing was counted, and that is
-never 0 %. EXPIRED: nothing was counted for so long that holding on makes no sense. `clearing` is left for `resolved`
-when it has lasted `keep_firing_for`. Time comes in as an argument.
+RAISES: the evidence is there. SUSPECTS: it looks like it, but chance is not ruled out: the time of `for` is served, and
+nothing fires. CLEARS: below `clear_below`. BETWEEN: neither. NO_DATA: nothing was counted, and that is never 0 %.
+EXPIRED: nothing was counted for so long that holding on makes no sense. `clearing` is left for `resolved` when it has
+lasted `keep_firing_for`. Time comes in as an argument.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,6 +25,7 @@ class Signal(Enum):
     """What a verdict amounts to for the table."""
 
     RAISES = auto()
+    SUSPECTS = auto()
     BETWEEN = auto()
     CLEARS = auto()
     NO_DATA = auto()
@@ -36,6 +38,8 @@ class Timing:
 
     for_seconds: float
     keep_seconds: float
+    raised_at: int | None = None
+    """When what raises began, where that is known (epoch ms): `for` is served from then."""
 
 
 Step = Callable[[Alert, int, Timing], Alert]
@@ -56,8 +60,8 @@ def _resolve(alert: Alert, at: int, because: ResolvedBecause) -> Alert:
     return replace(alert, state=AlertState.RESOLVED, since=at, resolved_at=at, resolved_because=because)
 
 
-def _raise(alert: Alert, at: int, timing: Timing) -> Alert:
-    fresh = replace(
+def _suspect(alert: Alert, at: int, timing: Timing) -> Alert:
+    return replace(
         alert,
         state=AlertState.PENDING,
         since=at,
@@ -66,11 +70,15 @@ def _raise(alert: Alert, at: int, timing: Timing) -> Alert:
         resolved_because=None,
         acknowledged_by=None,
     )
-    return _ripen(fresh, at, timing)
+
+
+def _raise(alert: Alert, at: int, timing: Timing) -> Alert:
+    return _ripen(_suspect(alert, at, timing), at, timing)
 
 
 def _ripen(alert: Alert, at: int, timing: Timing) -> Alert:
-    if at - alert.since < timing.for_seconds * 1000:
+    began = alert.since if timing.raised_at is None else min(alert.since, timing.raised_at)
+    if at - began < timing.for_seconds * 1000:
         return alert
     return replace(alert, state=AlertState.FIRING, since=at, fired_at=at)
 
@@ -100,6 +108,8 @@ def _expire(alert: Alert, at: int, timing: Timing) -> Alert:
 _TABLE: Mapping[tuple[AlertState, Signal], Step] = {
     (AlertState.INACTIVE, Signal.RAISES): _raise,
     (AlertState.RESOLVED, Signal.RAISES): _raise,
+    (AlertState.INACTIVE, Signal.SUSPECTS): _suspect,
+    (AlertState.RESOLVED, Signal.SUSPECTS): _suspect,
     (AlertState.PENDING, Signal.RAISES): _ripen,
     (AlertState.PENDING, Signal.BETWEEN): _drop,
     (AlertState.PENDING, Signal.CLEARS): _drop,
@@ -108,6 +118,7 @@ _TABLE: Mapping[tuple[AlertState, Signal], Step] = {
     (AlertState.FIRING, Signal.CLEARS): _calm,
     (AlertState.FIRING, Signal.EXPIRED): _expire,
     (AlertState.CLEARING, Signal.RAISES): _return,
+    (AlertState.CLEARING, Signal.SUSPECTS): _return,
     (AlertState.CLEARING, Signal.BETWEEN): _return,
     (AlertState.CLEARING, Signal.CLEARS): _settle,
     (AlertState.CLEARING, Signal.EXPIRED): _expire,

@@ -1,12 +1,12 @@
-"""Providers at a glance: figures per provider_key over a sliding window, from judged events."""
+"""Providers at a glance: figures per provider_key over a window, from judged events or from their rollups."""
 
-from bisect import bisect_left
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from daemon.domain.event import Event, Fault, Outcome, Source
+from daemon.domain.rollup import Rollup, tokens_of
+from daemon.logic.histogram import Histogram
 
 BUCKET_MS = 5000
 LONGEST_WINDOW_SECONDS = 3600.0
@@ -27,10 +27,6 @@ PROVIDER_FAULTS = frozenset(
 """What a provider is to blame for; a broken way to the upstream is not its fault."""
 RATE_LIMITED = frozenset({Fault.PROVIDER_RATE_LIMITED, Fault.PROVIDER_QUOTA})
 
-_GROWTH = 1.1
-_BOUNDS = sorted({round(_GROWTH**n) for n in range(170)})
-"""Upper bounds (ms) of the latency histogram: a quantile is right within 5 %."""
-
 
 @dataclass(slots=True)
 class _Bucket:
@@ -39,18 +35,27 @@ class _Bucket:
     faults: int = 0
     rate_limited: int = 0
     tokens: int = 0
-    latency: Counter[int] = field(default_factory=Counter)
-    ttft: Counter[int] = field(default_factory=Counter)
+    latency: Histogram = field(default_factory=Histogram)
+    ttft: Histogram = field(default_factory=Histogram)
 
     def add(self, event: Event) -> None:
         self.requests += 1
         self.successes += event.outcome is Outcome.OK
         self.faults += event.fault in PROVIDER_FAULTS
         self.rate_limited += event.fault in RATE_LIMITED
-        self.tokens += _tokens(event)
-        self.latency[bisect_left(_BOUNDS, event.duration_ms)] += 1
+        self.tokens += tokens_of(event) or 0
+        self.latency.add(event.duration_ms)
         if event.ttft_ms is not None:
-            self.ttft[bisect_left(_BOUNDS, event.ttft_ms)] += 1
+            self.ttft.add(event.ttft_ms)
+
+    def add_rollup(self, rollup: Rollup) -> None:
+        self.requests += rollup.requests
+        self.successes += rollup.ok
+        self.faults += sum(n for fault, n in rollup.faults.items() if fault in PROVIDER_FAULTS)
+        self.rate_limited += sum(n for fault, n in rollup.faults.items() if fault in RATE_LIMITED)
+        self.tokens += rollup.tokens["total_tokens"].total if "total_tokens" in rollup.tokens else 0
+        self.latency.merge(Histogram.decode(rollup.duration_ms))
+        self.ttft.merge(Histogram.decode(rollup.ttft_ms))
 
     def merge(self, other: "_Bucket") -> None:
         self.requests += other.requests
@@ -58,8 +63,8 @@ class _Bucket:
         self.faults += other.faults
         self.rate_limited += other.rate_limited
         self.tokens += other.tokens
-        self.latency.update(other.latency)
-        self.ttft.update(other.ttft)
+        self.latency.merge(other.latency)
+        self.ttft.merge(other.ttft)
 
 
 class ProviderFigures:
@@ -94,6 +99,15 @@ class ProviderFigures:
         return found
 
 
+def figures_of(rollups: Iterable[Rollup]) -> dict[str, Mapping[str, Any]]:
+    """The same figures out of the rollups of clients' events."""
+    buckets: dict[str, _Bucket] = {}
+    for rollup in rollups:
+        if rollup.series.source is Source.CLIENT:
+            buckets.setdefault(rollup.series.provider_key, _Bucket()).add_rollup(rollup)
+    return {provider_key: _said(bucket) for provider_key, bucket in sorted(buckets.items()) if bucket.requests}
+
+
 def _said(bucket: _Bucket) -> Mapping[str, Any]:
     requests = bucket.requests
     return {
@@ -110,18 +124,7 @@ def _said(bucket: _Bucket) -> Mapping[str, Any]:
     }
 
 
-def _tokens(event: Event) -> int:
-    if event.total_tokens is not None:
-        return event.total_tokens
-    return (event.input_tokens or 0) + (event.output_tokens or 0)
-
-
-def _quantile(histogram: Counter[int], share: float) -> float | None:
-    """The middle of the bucket that the quantile falls into, in ms."""
-    rank, seen = share * histogram.total(), 0
-    for index in sorted(histogram):
-        seen += histogram[index]
-        if seen >= rank:
-            upper = _BOUNDS[min(index, len(_BOUNDS) - 1)]
-            return round(upper / _GROWTH**0.5, 1) if index else float(upper)
-    return None
+def _quantile(histogram: Histogram, share: float) -> float | None:
+    """In ms."""
+    value = histogram.quantile(share)
+    return None if value is None else round(value, 1)

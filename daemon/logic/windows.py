@@ -1,8 +1,10 @@
-"""Sliding windows: a sparse ring of buckets of event time, cheap to add to and cheap to read."""
+"""Sliding windows: sparse rings of buckets of event time, cheap to add to and cheap to read."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from daemon.domain.sample import Counts
+from daemon.logic.histogram import Histogram
 
 FINEST_MS, COARSEST_MS = 1000, 10_000
 
@@ -31,30 +33,46 @@ class Ring:
             before = Counts(0, 0)
         self._buckets[index] = Counts(before.samples + samples, before.bad + bad)
 
-    def counts(self, at: int, window_seconds: float) -> Counts:
-        """What was counted in the window that ends just before an instant."""
-        newest = (at - 1) // self._width
+    def counts(self, at: int, window_seconds: float, floor: int = 0) -> Counts:
+        """What was counted in the window that ends just before an instant; nothing from before `floor`."""
         samples = bad = 0
-        for index in range(newest - self._length(window_seconds) + 1, newest + 1):
-            if (bucket := self._buckets.get(index)) is not None:
-                samples += bucket.samples
-                bad += bucket.bad
+        newest = (at - 1) // self._width
+        oldest = max(newest - self._length(window_seconds) + 1, floor // self._width)
+        buckets = self._buckets
+        indices = buckets if len(buckets) < newest - oldest else range(oldest, newest + 1)
+        for index in indices:
+            if oldest <= index <= newest and (bucket := buckets.get(index)) is not None:
+                samples += bucket[0]
+                bad += bucket[1]
         return Counts(samples, bad)
 
-    def stretches(self, at: int, window_seconds: float) -> Iterator[tuple[float, Counts]]:
+    def stretches(self, at: int, window_seconds: float, floor: int = 0) -> Iterator[tuple[float, Counts]]:
         """The window and its counts, then longer ones, each by the next older bucket that holds anything."""
-        samples, bad = counts = self.counts(at, window_seconds)
+        samples, bad = counts = self.counts(at, window_seconds, floor)
         yield window_seconds, counts
         newest = (at - 1) // self._width
-        oldest = newest - self._length(window_seconds)
-        for index in sorted((i for i in self._buckets if newest - self._span < i <= oldest), reverse=True):
-            samples += self._buckets[index].samples
-            bad += self._buckets[index].bad
-            yield (newest - index + 1) * self._width / 1000, Counts(samples, bad)
+        length = self._length(window_seconds)
+        for index, bucket in self._newest_first(at, floor):
+            if index <= newest - length:
+                samples += bucket[0]
+                bad += bucket[1]
+                yield (newest - index + 1) * self._width / 1000, Counts(samples, bad)
+
+    def buckets(self, at: int, floor: int = 0) -> Iterator[tuple[float, Counts]]:
+        """The age (seconds) at which each bucket begins, and what it holds; the newest first."""
+        newest = (at - 1) // self._width
+        for index, bucket in self._newest_first(at, floor):
+            yield (newest - index + 1) * self._width / 1000, bucket
 
     def forget_before(self, at: int) -> None:
         """What was counted before an instant is counted no more."""
         self._forget(at // self._width)
+
+    def _newest_first(self, at: int, floor: int) -> Iterator[tuple[int, Counts]]:
+        newest = (at - 1) // self._width
+        oldest = max(newest - self._span + 1, floor // self._width)
+        for index in sorted((index for index in self._buckets if oldest <= index <= newest), reverse=True):
+            yield index, self._buckets[index]
 
     def _forget(self, oldest: int) -> None:
         for index in [index for index in self._buckets if index < oldest]:
@@ -65,3 +83,51 @@ class Ring:
 
     def _length(self, window_seconds: float) -> int:
         return -(-round(window_seconds * 1000) // self._width)
+
+
+class HistogramRing:
+    """Measured numbers per bucket, as far back as `span_seconds`."""
+
+    __slots__ = ("_buckets", "_span", "_width")
+
+    def __init__(self, width_ms: int, span_seconds: float) -> None:
+        self._width = width_ms
+        self._span = -(-round(span_seconds * 1000) // width_ms)
+        self._buckets: dict[int, Histogram] = {}
+
+    def add(self, at: int, value: float) -> None:
+        """A number measured at an instant (epoch ms)."""
+        index = at // self._width
+        if index not in self._buckets:
+            self.forget_before((index - self._span) * self._width)
+            self._buckets[index] = Histogram()
+        self._buckets[index].add(value)
+
+    def histogram(self, at: int, window_seconds: float, floor: int = 0) -> Histogram:
+        """All numbers of the window that ends just before an instant; nothing from before `floor`."""
+        newest = (at - 1) // self._width
+        oldest = max(newest - -(-round(window_seconds * 1000) // self._width) + 1, floor // self._width)
+        whole = Histogram()
+        for index, bucket in self._buckets.items():
+            if oldest <= index <= newest:
+                whole.merge(bucket)
+        return whole
+
+    def forget_before(self, at: int) -> None:
+        """What was measured before an instant (epoch ms) is known no more."""
+        oldest = at // self._width
+        for index in [index for index in self._buckets if index < oldest]:
+            del self._buckets[index]
+
+
+class Extremes(NamedTuple):
+    """The highest and the lowest ratio of a window and all its stretches; None where nothing was counted."""
+
+    peak: float | None
+    trough: float | None
+
+
+def extremes(stretches: Iterator[tuple[float, Counts]]) -> Extremes:
+    """Of all windows that hold anything."""
+    ratios = [counts.bad / counts.samples for _, counts in stretches if counts.samples]
+    return Extremes(max(ratios), min(ratios)) if ratios else Extremes(None, None)

@@ -20,7 +20,8 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.ledger import MemoryLedger
 from tests.logic.playing import T0, a_rule, an_event
 
-RULE = a_rule(window="10s", stretch_to="10s", keep_firing_for="5s")
+ACTING = {"warning": {"above": "5%"}, "critical": {"above": "10%", "mitigate": ["fallback"]}}
+RULE = a_rule(window="10s", stretch_to="10s", keep_firing_for="5s", levels=ACTING)
 
 
 @dataclass

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from daemon.domain.alert import AlertState, ResolvedBecause, Severity
 from daemon.domain.event import Fault, Outcome, Source, Wire
 from daemon.domain.sample import Reading, Verdict
-from daemon.logic.judging import MOST_SERIES
 from daemon.logic.rules.ratio import RatioRule
 from tests.logic.playing import T0, Play, a_rule, an_event, states
 
@@ -170,16 +169,19 @@ def test_each_label_set_is_a_series_of_its_own() -> None:
     assert {dict(alert.labels)["provider_key"] for alert in play.book.firing()} == {"codex"}
 
 
-def test_labels_that_clients_invent_do_not_take_memory_without_end() -> None:
-    play = Play.of(a_rule(by=["requested_model"]))
-    for number in range(MOST_SERIES + 500):
+def test_labels_that_clients_invent_make_room_for_each_other_and_not_for_the_worst() -> None:
+    play = Play.of(a_rule(by=["requested_model"], max_series=100))
+    play.traffic(30, per_second=1, bad=1.0, requested_model="worst")
+    for number in range(500):
         play.book.observe(an_event(play.now, bad=True, requested_model=f"m{number}"))
     play.judge()
-    series = play.book._rules["ProviderRateLimited"].series
-    assert len(series) <= MOST_SERIES + 1
-    assert (("requested_model", "other"),) in series
-    play.silence(700)
-    assert not series or not play.book._rules["ProviderRateLimited"].series
+    [table] = play.book._tables.values()
+    assert len(table.tally.tracks) <= 100
+    assert play.book.displaced["ProviderRateLimited"] >= 401
+    assert {dict(alert.labels)["requested_model"] for alert in play.book.firing()} == {"worst"}
+    play.silence(1000)
+    assert not table.tally.tracks
+    assert not table.active
 
 
 def test_an_alert_names_the_models_that_fail_and_not_those_beside_them() -> None:
@@ -219,7 +221,7 @@ def test_a_release_begins_the_windows_anew() -> None:
 
 
 def test_what_a_mitigation_rewrote_is_no_evidence_for_its_own_rule_but_for_others() -> None:
-    rules = (a_rule(), a_rule(alert="Other"))
+    rules = (a_rule(levels={"critical": {"above": "10%", "mitigate": ["fallback"]}}), a_rule(alert="Other"))
     play = Play.of(*rules, mitigated={"m1": ("ProviderRateLimited",)})
     play.traffic(60, per_second=5, bad=1.0, mitigation_ids=("m1",))
     assert {name for name, _ in play.firing} == {"Other"}
@@ -265,6 +267,17 @@ def test_a_rule_that_is_removed_closes_its_episode() -> None:
     assert after.told == ["closed"]
     assert {alert.resolved_because for _, alert in after.changed} == {ResolvedBecause.RULE_REMOVED}
     assert after.severities == []
+
+
+def test_an_alert_whose_rule_asks_for_something_else_is_over() -> None:
+    play = Play.of(a_rule())
+    play.traffic(60, per_second=5, bad=0.5)
+    after = Play.of(a_rule(bad={"outcome": "failed"}))
+    after.second = play.second
+    after.book.restore(play.book.alerts())
+    after.judge()
+    assert after.told == ["closed"]
+    assert {alert.resolved_because for _, alert in after.changed} == {ResolvedBecause.RULE_CHANGED}
 
 
 def test_a_rule_that_is_still_there_goes_on_where_it_was() -> None:

@@ -19,6 +19,8 @@ class Database:
     def __init__(self, database_url: str) -> None:
         self.writer = writer_engine(database_url)
         self.reader = reader_engine(database_url)
+        self.is_shared = self.writer.dialect.name != "sqlite"
+        """Whether other nodes may use it too."""
         self.url_masked = self.writer.url.set(query={}).render_as_string(hide_password=True)
         self._writing = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
         self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")

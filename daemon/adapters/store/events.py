@@ -1,17 +1,28 @@
-"""Events in the database: written in bulk with their watermarks, read in time order."""
+"""Events and their rollups in the database: written in bulk with their watermarks, read in time order."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, select
 
+from daemon.adapters.store import rollups
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.dialects import insert_many, put
 from daemon.adapters.store.filters import listing, value_of
-from daemon.adapters.store.rows import LABELS_AT, SINGLES_AT, VOCABULARIES, Words, event_of, row_of
-from daemon.adapters.store.tables import applied, dim, event
-from daemon.adapters.store.vocabulary import Entry, Vocabulary
+from daemon.adapters.store.rows import (
+    CROWDED,
+    LABELS_AT,
+    SINGLES_AT,
+    VOCABULARIES,
+    Words,
+    crowded_single,
+    event_of,
+    row_of,
+)
+from daemon.adapters.store.tables import applied, dim, event, rolled
+from daemon.adapters.store.vocabulary import Entry, Numbers, Vocabulary
 from daemon.domain.event import Event, id_floor
+from daemon.domain.rollup import Closed, Resolution, Rollup
 from daemon.ports import EventQuery, Watermark
 
 MOST = 1001
@@ -24,21 +35,24 @@ NO_SPOOL = ""
 class Events:
     """The `EventStore` of one database.
 
-    The vocabularies have no cap yet: a caller that sends ever new model names or keys makes `series` and `dim` grow.
+    A vocabulary takes up 1000 new entries an hour. A caller that sends ever new model names or keys does not make it
+    grow without end: what comes after is stored with `other` in place of every name that a caller may invent.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._labels = tuple(Vocabulary(table) for table in VOCABULARIES)
-        self._dim = Vocabulary(dim)
+        self._labels = tuple(Vocabulary(table, one) for table, one in zip(VOCABULARIES, CROWDED, strict=True))
+        self._dim = Vocabulary(dim, crowded_single)
 
-    async def append(self, events: Sequence[Event], watermarks: Mapping[str, Watermark], now: int) -> None:
-        """Events and watermarks in one transaction. An event id that is already there is left as it is, and a
-        watermark never goes back."""
+    async def append(
+        self, events: Sequence[Event], watermarks: Mapping[str, Watermark], now: int, closed: Closed | None = None
+    ) -> None:
+        """Events, watermarks and closed rollups in one transaction. An event id or a rollup that is already there is
+        left as it is, and a watermark never goes back."""
         marks = watermarks or {NO_SPOOL: Watermark(batch_id=0, sequence=0)}
 
-        def work(connection: Connection) -> list[dict[Entry, int]]:
-            numbers = self._insert(connection, events)
+        def work(connection: Connection) -> list[Numbers]:
+            numbers = self._insert(connection, events, closed, now)
             put(
                 connection,
                 applied,
@@ -81,6 +95,33 @@ class Events:
             yield from page
             after = page[-1].event_id
 
+    async def rolled_until(self, node_id: str) -> int | None:
+        """The instant (epoch ms) of the last rollups that a node has stored."""
+        statement = select(rolled.c.until).where(rolled.c.node_id == node_id)
+        return await self._database.read(lambda connection: connection.scalar(statement))
+
+    async def rollups(
+        self, resolution: Resolution, since: int, until: int, where: Mapping[str, str]
+    ) -> Sequence[Rollup]:
+        """Rows of the buckets that start from `since` on and before `until` (epoch ms), oldest first. Raises ValueError
+        for a label that no rollup could have."""
+        statement = rollups.listing(resolution, since, until, where)
+        series, _, think = self._labels
+
+        def work(connection: Connection) -> Sequence[Rollup]:
+            rows = connection.execute(statement).all()
+            asked = series.entries(connection, {row.series for row in rows})
+            applied = think.entries(connection, {row.think for row in rows})
+            return [rollups.rollup_of(resolution, row, asked, applied) for row in rows]
+
+        return await self._database.read(work)
+
+    async def prune_rollups(self, resolution: Resolution, before: int, limit: int) -> int:
+        """Deletes at most `limit` of the oldest rows whose bucket ended by an instant (epoch ms); how many there
+        were."""
+        statement = rollups.pruning(resolution, before, limit)
+        return await self._database.write(lambda connection: connection.execute(statement).rowcount)
+
     async def prune(self, before: int, limit: int) -> int:
         """Deletes at most `limit` of the oldest events emitted before an instant (epoch ms); how many there were."""
         doomed = select(event.c.id).where(event.c.id < id_floor(before)).order_by(event.c.id).limit(limit)
@@ -90,16 +131,26 @@ class Events:
 
         return await self._database.write(work)
 
-    def _insert(self, connection: Connection, events: Sequence[Event]) -> list[dict[Entry, int]]:
+    def _insert(
+        self, connection: Connection, events: Sequence[Event], closed: Closed | None, now: int
+    ) -> list[Numbers]:
         words = [Words(one) for one in events]
-        labels = tuple(
-            vocabulary.numbers(connection, [one.labels[place] for one in words])
+        rows = closed.rows if closed else ()
+        others: tuple[list[Entry], ...] = ([row.series for row in rows], [], [row.think for row in rows])
+        numbers = [
+            vocabulary.numbers(connection, [*[one.labels[place] for one in words], *others[place]], now)
             for place, vocabulary in enumerate(self._labels)
+        ]
+        singles = self._dim.numbers(
+            connection, [entry for one in words for entry in one.singles if entry is not None], now
         )
-        singles = self._dim.numbers(connection, [entry for one in words for entry in one.singles if entry is not None])
-        rows = [row_of(one, its, labels, singles) for one, its in zip(events, words, strict=True)]
-        insert_many(connection, event, rows)
-        return [*labels, singles]
+        labels = tuple(one.all for one in numbers)
+        insert_many(
+            connection, event, [row_of(one, its, labels, singles.all) for one, its in zip(events, words, strict=True)]
+        )
+        if closed:
+            rollups.write(connection, closed, labels[0], labels[2])
+        return [*numbers, singles]
 
     def _page(self, after: int) -> Sequence[Event]:
         statement = select(event).where(event.c.id > after).order_by(event.c.id).limit(REPLAY_PAGE)

@@ -1,13 +1,14 @@
 """Events as rows and back: what is interned, what stands in the row itself, and what is derived from the id."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
 from daemon.adapters.store import tables
 from daemon.adapters.store.vocabulary import Entries, Entry
 from daemon.domain.event import Event, emitted_at_of
+from daemon.domain.rollup import OTHER, Series, Think, series_of, think_of
 
 VOCABULARIES = (tables.series, tables.result, tables.think)
 """Each is named by the column of `event` that has its name."""
@@ -34,7 +35,7 @@ LABELS_AT, SINGLES_AT, LAG = slice(1, 4), slice(4, 9), 9
 PLAIN = SMALL + BIG + SECONDS + TEXTS
 """Columns of `event` that hold the field itself, in their order."""
 
-_series, _result, _think = (attrgetter(*[column.name for column in table.columns][2:]) for table in VOCABULARIES)
+_result = attrgetter(*[column.name for column in tables.result.columns][2:])
 _small, _big, _seconds = attrgetter(*SMALL), attrgetter(*BIG), attrgetter(*SECONDS)
 
 
@@ -44,12 +45,32 @@ class Words:
     __slots__ = ("labels", "singles")
 
     def __init__(self, event: Event) -> None:
-        self.labels: tuple[Entry, Entry, Entry] = (_series(event), _result(event), _think(event))
+        self.labels: tuple[Entry, Entry, Entry] = (series_of(event), _result(event), think_of(event))
         mitigations = json.dumps(event.mitigation_ids) if event.mitigation_ids else None
         values = (event.client_key_id, event.credential, event.auth_index, event.client, mitigations)
         self.singles = tuple(
             None if value is None else (kind, value) for kind, value in zip(SINGLES, values, strict=True)
         )
+
+
+def crowded_result(entry: Entry) -> Entry:
+    """The entry of `result` that stands for one too many: without what an upstream may invent."""
+    status, outcome, fault, _, _, *flags = entry
+    return (status, outcome, fault, OTHER, OTHER, *flags)
+
+
+def crowded_single(entry: Entry) -> Entry:
+    """The entry of `dim` that stands for one too many; the ids of mitigations are ours, and few."""
+    kind, value = entry
+    return (kind, value if kind == "mitigation_ids" else OTHER)
+
+
+CROWDED: tuple[Callable[[Entry], Entry], ...] = (
+    lambda entry: Series(*entry).crowded(),
+    crowded_result,
+    lambda entry: Think(*entry).crowded(),
+)
+"""In the order of VOCABULARIES."""
 
 
 def row_of(event: Event, words: Words, labels: tuple[Mapping[Entry, int], ...], dim: Mapping[Entry, int]) -> Entry:

@@ -28,6 +28,7 @@ from daemon.domain.alert import AlertState, ResolvedBecause, Severity
 from daemon.domain.event import Fault, Outcome, Source, Wire
 from daemon.domain.mitigation import Effect, MitigationState, Mode
 from daemon.domain.notification import NotificationReason, NotificationStatus
+from daemon.domain.rollup import TOKENS, Resolution
 
 Big = BigInteger().with_variant(Integer(), "sqlite")
 Real: Double[float] = Double().with_variant(REAL(), "sqlite")
@@ -126,8 +127,8 @@ def _pairs(decoded: Any) -> tuple[tuple[str, str], ...]:
 metadata = MetaData()
 
 
-def _table(name: str, *columns: Column[Any]) -> Table:
-    return Table(name, metadata, *columns, sqlite_strict=True)
+def _table(name: str, *columns: Column[Any], **options: Any) -> Table:
+    return Table(name, metadata, *columns, sqlite_strict=True, **options)
 
 
 def _vocabulary(name: str, *columns: Column[Any]) -> Table:
@@ -227,6 +228,40 @@ applied = _table(
     _some("batch_id", Big),
     _some("sequence", Big),
     _some("updated_at", Big),
+)
+
+# ---- rollups ---------------------------------------------------------------------------------------------------------
+
+
+def _rollup(name: str) -> Table:
+    """Its key begins with the time, by which rollups are read, written and deleted."""
+    return _table(
+        name,
+        Column("bucket", Big, primary_key=True, autoincrement=False),
+        Column("series", Integer, primary_key=True, autoincrement=False),
+        Column("think", Integer, primary_key=True, autoincrement=False),
+        Column("part", Big, primary_key=True, autoincrement=False),
+        _some("requests", Integer),
+        _some("ok", Integer),
+        _some("retries", Integer),
+        Column("faults", Text),  # JSON of fault and count, NULL when there was none
+        *[_some(f"{name}{suffix}", kind) for name in TOKENS for suffix, kind in (("", Big), ("_events", Integer))],
+        _some("duration_ms", LargeBinary),
+        _some("ttft_ms", LargeBinary),
+        sqlite_with_rowid=False,
+    )
+
+
+rollups = {
+    Resolution.TEN_SECONDS: _rollup("r10"),
+    Resolution.MINUTE: _rollup("m1"),
+    Resolution.HOUR: _rollup("h1"),
+}
+
+rolled = _table(
+    "rolled",
+    Column("node_id", Text, primary_key=True),  # empty where the database is one node's alone
+    _some("until", Big),
 )
 
 # ---- ledger ----------------------------------------------------------------------------------------------------------

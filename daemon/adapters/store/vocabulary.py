@@ -1,10 +1,11 @@
-"""Vocabularies: small sets of values that events name by number."""
+"""Vocabularies: small sets of values that events name by number, and a cap on how fast they grow."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import islice
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, select
 
@@ -18,31 +19,49 @@ Entries = Mapping[int, Mapping[str, Any]]
 REMEMBERED = 50_000
 """Entries kept in memory, about 10 MB; a flood of new words makes us forget all and ask again, not grow."""
 CHUNK = 500
+NEW_PER_HOUR = 1000
+"""Entries that one vocabulary takes up; for what comes after, an entry stands that says `other`."""
+HOUR_MS = 3_600_000
+
+
+class Numbers(NamedTuple):
+    """Numbers by entry."""
+
+    own: dict[Entry, int]
+    """Of entries that are taken up."""
+    all: dict[Entry, int]
+    """And of those for which another stands."""
 
 
 class Vocabulary:
     """One interned table with its memory. Numbers are given by the database, so that several nodes may share it."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, crowded: Callable[[Entry], Entry]) -> None:
+        """`crowded` gives the entry that stands for one that is not taken up."""
         self.table = table
         self.names = tuple(column.name for column in table.columns)[2:]
+        self._crowded = crowded
         self._numbers: dict[Entry, int] = {}
         self._entries: Entries = {}
+        self._hour = 0
+        self._taken_up: set[Entry] = set()
 
-    def numbers(self, connection: Connection, entries: Iterable[Entry]) -> dict[Entry, int]:
+    def numbers(self, connection: Connection, entries: Iterable[Entry], now: int) -> "Numbers":
         """Numbers of at least these entries, new ones inserted. Give it back to `learn` once it is committed."""
         known = self._numbers  # read once: `learn` runs in another thread
-        new = {_digest(entry): entry for entry in set(entries) if entry not in known}
+        new = {entry for entry in entries if entry not in known}
         if not new:
-            return known
-        # in one order on every node: two that insert the same words must not wait for each other
-        rows = [{"digest": digest, **dict(zip(self.names, new[digest], strict=True))} for digest in sorted(new)]
-        add(connection, self.table, rows)
-        return known | {new[digest]: number for digest, number in self._by_digest(connection, new)}
+            return Numbers(known, known)
+        own = known | self._found(connection, new)
+        standing = {entry: self._stands_for(entry, now) for entry in new if entry not in own}
+        self._insert(connection, set(standing.values()))
+        found = self._found(connection, set(standing.values()))
+        own |= {entry: found[entry] for entry, one in standing.items() if one == entry}
+        return Numbers(own, own | {entry: found[one] for entry, one in standing.items()})
 
-    def learn(self, numbers: dict[Entry, int]) -> None:
+    def learn(self, numbers: "Numbers") -> None:
         """Remembers what is committed."""
-        self._numbers = numbers if len(numbers) <= REMEMBERED else {}
+        self._numbers = numbers.own if len(numbers.own) <= REMEMBERED else {}
 
     def entries(self, connection: Connection, numbers: Iterable[int | None]) -> Entries:
         """At least the entries with these numbers."""
@@ -52,6 +71,24 @@ class Vocabulary:
             known = {**known, **dict(self._by_number(connection, missing))}
             self._entries = known if len(known) <= REMEMBERED else {}
         return known
+
+    def _stands_for(self, entry: Entry, now: int) -> Entry:
+        if self._hour != now // HOUR_MS:
+            self._hour, self._taken_up = now // HOUR_MS, set()
+        if entry not in self._taken_up:  # it is, when its batch was rolled back
+            if len(self._taken_up) >= NEW_PER_HOUR:
+                return self._crowded(entry)
+            self._taken_up.add(entry)
+        return entry
+
+    def _insert(self, connection: Connection, entries: Iterable[Entry]) -> None:
+        # in one order on every node: two that insert the same words must not wait for each other
+        rows = [{"digest": _digest(entry), **dict(zip(self.names, entry, strict=True))} for entry in entries]
+        add(connection, self.table, sorted(rows, key=itemgetter("digest")))
+
+    def _found(self, connection: Connection, entries: Iterable[Entry]) -> dict[Entry, int]:
+        digests = {_digest(entry): entry for entry in entries}
+        return {digests[digest]: number for digest, number in self._by_digest(connection, digests)}
 
     def _by_digest(self, connection: Connection, digests: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
         columns = self.table.columns

@@ -23,7 +23,7 @@ from daemon.ports import EventQuery, Operations
 PREFIX = "/api/v1"
 ACTIONS = ("apply", "approve", "revert", "hold", "release")
 SHOWN_STATES = ("pending", "firing", "resolved")
-DEFAULT_WINDOW, LONGEST_WINDOW = "10m", 3600.0
+DEFAULT_WINDOW, LONGEST_WINDOW = "10m", 400 * 86_400.0
 DEFAULT_LIMIT, HIGHEST_LIMIT = 100, 1000
 ACTOR = re.compile(r"[\w.@-]{1,64}")
 
@@ -64,7 +64,7 @@ async def _providers(operations: Operations, request: Request) -> Any:
     except ValueError as error:
         raise BadParameter("window", str(error)) from None
     if not 0 < seconds <= LONGEST_WINDOW:
-        raise BadParameter("window", "must be longer than 0s and at most 1h")
+        raise BadParameter("window", "must be longer than 0s and at most 400d")
     whole = int(seconds) if seconds.is_integer() else seconds
     return {"window_seconds": whole, "providers": await operations.providers(seconds)}
 
@@ -120,7 +120,7 @@ ENDPOINTS = (
     Endpoint(
         path="/providers",
         summary="Figures per provider_key over a window",
-        parameters={"window": "A duration with its unit; 10m unless said"},
+        parameters={"window": "A duration with its unit, up to 400d; 10m unless said"},
         answer=_providers,
     ),
     Endpoint(

@@ -1,6 +1,6 @@
 """`ratio`: the share of bad events among those that count, per label set, over a sliding window."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any, Literal
 
@@ -8,11 +8,11 @@ from pydantic import Field, model_validator
 
 from daemon.domain.alert import Severity
 from daemon.domain.alerts_config import Level, Rule, SelectionSpec
-from daemon.domain.sample import Query, Reading, Verdict
+from daemon.domain.sample import Band, Counts, Query, Reading, Verdict
 from daemon.domain.selection import Selection
 from daemon.domain.units import Duration, Ratio
-from daemon.logic.counting import counted
-from daemon.logic.evidence import Guards, lower_bound, quantile
+from daemon.logic.counting import counted, key_of, spec
+from daemon.logic.evidence import Guards, alpha, clumping, lower_bound, quantile, surprise
 
 EXAMPLE = """\
 - alert: ProviderErrorRatio
@@ -25,10 +25,13 @@ EXAMPLE = """\
 
 
 class RatioLevel(Level):
-    """Raises above `above`, clears below `clear_below` (0.6 × `above` unless said)."""
+    """Raises above `above`, clears below `clear_below` (60 % of `above` unless said)."""
 
     above: Ratio
     clear_below: Ratio | None = None
+
+    once_in: Duration | Literal["none"] | None = None
+    """As of the rule, for this level."""
 
     @property
     def clears_below(self) -> float:
@@ -55,7 +58,11 @@ class RatioRule(Rule):
     confidence: Ratio | Literal["none"] = 0.975
     """One-sided confidence of the lower bound."""
     in_a_row: int | Literal["none"] = "none"
-    """Raise also when the last so many were all bad."""
+    """Raise also when the last so many were all bad; `for` is served from the first of them."""
+    once_in: Duration | Literal["none"] = "none"
+    """Fire only on what chance alone, at the share that is `normal`, would bring less than once in so long."""
+    normal: Ratio | None = None
+    """The share of bad ones on a good day; 40 % of the lowest `above` unless said."""
     retries: Literal["exclude", "include"] = "exclude"
     """Whether marked retries count beside their first attempt."""
     levels: Mapping[Severity, RatioLevel] = Field(min_length=1)
@@ -69,17 +76,27 @@ class RatioRule(Rule):
             in_a_row=None if self.in_a_row == "none" else self.in_a_row,
         )
 
+    @cached_property
+    def _normal(self) -> float:
+        return 0.4 * min(level.above for level in self.levels.values()) if self.normal is None else self.normal
+
     def query(self, selections: Mapping[str, dict[str, Any]]) -> Query:
         """What it counts: `of` narrows the finished model calls of clients, `bad` is ANDed with it."""
-        of = Selection(self.of if isinstance(self.of, dict) else selections[self.of] if self.of else {})
-        bad = Selection(self.bad if isinstance(self.bad, dict) else selections[self.bad])
+        of, bad = Selection(spec(self.of, selections)), Selection(spec(self.bad, selections))
         return Query(
+            key=key_of(self, of.wanted, bad.wanted, self.window, self.stretch_to, self.retries),
             of=counted(of, bad, retries=self.retries == "include"),
             bad=bad,
             by=self.by,
             window_seconds=self.window,
             stretch_to_seconds=max(self.window, self.stretch_to),
+            most_series=self.max_series,
         )
+
+    def band(self, severity: Severity) -> Band | None:
+        """None where a row of bad ones raises whatever the ratio is."""
+        level = self.levels[severity]
+        return None if self._guards.in_a_row is not None else Band(level.above, level.clears_below)
 
     def judge(self, severity: Severity, reading: Reading) -> Verdict:
         """Reads windows, each longer than the one before, until one of them decides."""
@@ -91,17 +108,35 @@ class RatioRule(Rule):
                 break
         if counts is None or not counts.samples:
             return Verdict(window_seconds=window)
-        proven = guards.is_proven(counts, above=above, clears_below=clears_below)
+        suspects = guards.is_proven(counts, above=above, clears_below=clears_below)
+        in_a_row = guards.is_streak(reading.streak)
         value = counts.bad / counts.samples
         return Verdict(
-            raises=proven or guards.is_streak(reading.streak),
+            raises=in_a_row or (suspects and not self._may_be_chance(level, reading)),
+            suspects=suspects,
             clears=value < clears_below,
             value=value,
             samples=counts.samples,
             bad=counts.bad,
             lower_bound=None if guards.z is None else lower_bound(counts, guards.z),
             window_seconds=window,
+            since=reading.streak_since if in_a_row else None,
         )
+
+    def _may_be_chance(self, level: RatioLevel, reading: Reading) -> bool:
+        once_in = self.once_in if level.once_in is None else level.once_in
+        if once_in == "none":
+            return False
+        clump = clumping(counts for age, counts in reading.buckets() if age > self.window)
+        return surprise(_suffixes(reading), self._normal, clump) > alpha(self.window, once_in)
+
+
+def _suffixes(reading: Reading) -> Iterator[Counts]:
+    """What was counted since the beginning of each bucket, from the newest to the oldest."""
+    samples = bad = 0
+    for _, counts in reading.buckets():
+        samples, bad = samples + counts.samples, bad + counts.bad
+        yield Counts(samples, bad)
 
 
 OPTIONS = RatioRule

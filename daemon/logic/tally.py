@@ -1,0 +1,230 @@
+"""A tally: the numbers that one query asks for, per label set; rules that ask the same share it."""
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from daemon.domain.labels import Labels
+from daemon.domain.sample import Counts, Query
+from daemon.logic.histogram import Histogram
+from daemon.logic.windows import COARSEST_MS, Extremes, HistogramRing, Ring, bucket_ms, extremes
+
+MOST_MODELS = 200
+"""Of one track: models are named by clients."""
+
+_SUFFIX = re.compile(r"\([^()]*\)$")
+
+
+class Track:
+    """The numbers of one label set. Instants are epoch ms."""
+
+    __slots__ = (
+        "_measured",
+        "_query",
+        "_remembered",
+        "baseline",
+        "began_at",
+        "good_streak",
+        "labels",
+        "last_at",
+        "models",
+        "ring",
+        "streak",
+        "streak_since",
+    )
+
+    def __init__(self, query: Query, labels: Labels, began_at: int) -> None:
+        self._query = query
+        self.labels = labels
+        self.began_at = began_at
+        self.ring = self._new_ring()
+        self.models: dict[str, Ring] = {}
+        self._measured = HistogramRing(self._width, query.stretch_to_seconds) if query.has_histogram else None
+        self._remembered: deque[tuple[int, Any]] = deque(maxlen=query.remembers)
+        self.streak = self.good_streak = 0
+        self.streak_since: int | None = None
+        self.last_at: int | None = None
+        self.baseline: float | None = None
+
+    def count(self, item: Any, at: int) -> None:
+        """One item that the query counts."""
+        bad = bool(self._query.bad(item))
+        self.ring.add(at, 1, bad)
+        self._run_on(at, bad)
+        self.last_at = at if self.last_at is None else max(self.last_at, at)
+        if (measure := self._query.measure) is not None and (value := measure(item)) is not None:
+            self._keep(at, value)
+        if (model := getattr(item, "requested_model", None)) is not None:
+            self._count_model(_SUFFIX.sub("", model), at, bad)
+
+    def reading(self, at: int, floor: int) -> "TrackReading":
+        """What can be read of it at an instant; nothing from before `floor`."""
+        return TrackReading(self, self._query, at, floor)
+
+    def measured(self, at: int, window_seconds: float, floor: int) -> Histogram:
+        """The numbers of a window."""
+        return Histogram() if self._measured is None else self._measured.histogram(at, window_seconds, floor)
+
+    def remembered(self) -> Sequence[tuple[int, Any]]:
+        """The newest first."""
+        return tuple(reversed(self._remembered))
+
+    def extremes(self, at: int) -> Extremes:
+        """The highest and the lowest ratio that any window of any rule could read."""
+        return extremes(self.ring.stretches(at, self._query.window_seconds))
+
+    def forget(self, at: int) -> None:
+        """Lets go of what no window reaches any more."""
+        oldest = at - round(self._query.stretch_to_seconds * 1000)
+        self._forget_before(oldest)
+        self.models = {model: ring for model, ring in self.models.items() if ring}
+
+    def start_anew(self, at: int) -> None:
+        """Nothing from before an instant counts any more."""
+        self.streak = self.good_streak = 0
+        self.streak_since = None
+        self._forget_before(at)
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing is known that any window or memory reaches."""
+        return not self.ring and not self._remembered and not self._query.stands
+
+    def _forget_before(self, at: int) -> None:
+        for ring in (self.ring, *self.models.values()):
+            ring.forget_before(at)
+        if self._measured is not None:
+            self._measured.forget_before(at)
+
+    def _run_on(self, at: int, bad: bool) -> None:
+        if bad:
+            self.streak_since = self.streak_since if self.streak else at
+            self.streak, self.good_streak = self.streak + 1, 0
+        else:
+            self.streak, self.good_streak = 0, self.good_streak + 1
+
+    def _keep(self, at: int, value: Any) -> None:
+        if self._measured is not None:
+            self._measured.add(at, value)
+        latest = self._remembered[-1][1] if self._remembered else None
+        if self._query.remembers and not (self._query.only_changes and value == latest):
+            self._remembered.append((at, value))
+
+    def _count_model(self, model: str, at: int, bad: bool) -> None:
+        if model not in self.models:
+            if len(self.models) >= MOST_MODELS:
+                return
+            self.models[model] = self._new_ring()
+        self.models[model].add(at, 1, bad)
+
+    def _new_ring(self) -> Ring:
+        return Ring(self._width, self._query.stretch_to_seconds)
+
+    @property
+    def _width(self) -> int:
+        return bucket_ms(self._query.window_seconds)
+
+
+class TrackReading:
+    """A `Reading` of a track at one instant."""
+
+    __slots__ = ("_floor", "_query", "_track", "at")
+
+    def __init__(self, track: Track, query: Query, at: int, floor: int) -> None:
+        self._track, self._query, self.at, self._floor = track, query, at, floor
+
+    @property
+    def streak(self) -> int:
+        return self._track.streak if (self._track.streak_since or 0) >= self._floor else 0
+
+    @property
+    def streak_since(self) -> int | None:
+        return self._track.streak_since
+
+    @property
+    def good_streak(self) -> int:
+        return self._track.good_streak
+
+    @property
+    def last_at(self) -> int | None:
+        return self._track.last_at
+
+    @property
+    def began_at(self) -> int:
+        return self._track.began_at
+
+    @property
+    def baseline(self) -> float | None:
+        return self._track.baseline
+
+    def stretches(self) -> Iterator[tuple[float, Counts]]:
+        return self._track.ring.stretches(self.at, self._query.window_seconds, self._floor)
+
+    def counts(self, window_seconds: float) -> Counts:
+        return self._track.ring.counts(self.at, window_seconds, self._floor)
+
+    def buckets(self) -> Iterator[tuple[float, Counts]]:
+        return self._track.ring.buckets(self.at, self._floor)
+
+    def histogram(self, window_seconds: float) -> Histogram:
+        return self._track.measured(self.at, window_seconds, self._floor)
+
+    def recent(self) -> Sequence[tuple[int, Any]]:
+        return self._track.remembered()
+
+
+class Tally:
+    """The tracks of one query."""
+
+    def __init__(self, query: Query) -> None:
+        self.query = query
+        self.tracks: dict[Labels, Track] = {}
+        self.dirty: set[Labels] = set()
+        self.lost = Ring(COARSEST_MS, query.stretch_to_seconds)
+        self.displaced_total = 0
+        """Label sets that had to make room for others."""
+        self._baselines: Mapping[Labels, float] = {}
+
+    def learn(self, baselines: Mapping[Labels, float]) -> None:
+        """What is usual for each label set."""
+        self._baselines = baselines
+        for track in self.tracks.values():
+            track.baseline = baselines.get(track.labels)
+
+    def count(self, item: Any, at: int, is_busy: Callable[[Labels], bool], *, is_past: bool = False) -> None:
+        """One item, if it is counted at all. Label sets that are busy do not make room for others; those that are
+        known from the past are not new ones."""
+        if self.query.of(item):
+            labels = tuple(sorted((name, label_of(getattr(item, name, None))) for name in self.query.by))
+            track = self.tracks.get(labels) or self._admit(labels, 0 if is_past else at, is_busy)
+            track.count(item, at)
+            self.dirty.add(track.labels)
+
+    def track(self, labels: Labels, began_at: int) -> Track:
+        """The track of a label set, made if there is none."""
+        if (track := self.tracks.get(labels)) is None:
+            track = self.tracks[labels] = Track(self.query, labels, began_at)
+            track.baseline = self._baselines.get(labels)
+        return track
+
+    def _admit(self, labels: Labels, at: int, is_busy: Callable[[Labels], bool]) -> Track:
+        if len(self.tracks) >= self.query.most_series:
+            self._make_room(at, is_busy)
+        if len(self.tracks) >= self.query.most_series:
+            labels = tuple((name, "other") for name, _ in labels)
+        return self.track(labels, at)
+
+    def _make_room(self, at: int, is_busy: Callable[[Labels], bool]) -> None:
+        """The least bad go, and among those the least busy: a tenth at once, for choosing takes time."""
+        seconds = self.query.stretch_to_seconds
+        idle = [track for key, track in self.tracks.items() if not is_busy(key)]
+        idle.sort(key=lambda track: tuple(reversed(track.ring.counts(at + 1, seconds))))
+        for track in idle[: self.query.most_series // 10]:
+            del self.tracks[track.labels]
+            self.displaced_total += 1
+
+
+def label_of(value: object) -> str:
+    """A field's value as a label."""
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,171 @@
+"""The judging half of a control plane, wired as in real life on what survives its death: a ledger and stored events."""
+
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
+
+from daemon.domain.alert import Alert, EpisodeStep
+from daemon.domain.alerts_config import AlertsConfig
+from daemon.domain.audit import AuditEntry
+from daemon.domain.decision import Decision
+from daemon.domain.event import Event
+from daemon.domain.mitigation import Mitigation, MitigationState, Mode
+from daemon.domain.notification import Delivery, Notification, NotificationStatus
+from daemon.engine.desk import Desk
+from daemon.engine.evaluate import Evaluate
+from daemon.engine.ingest import Arrival
+from daemon.logic.judging import Book
+from daemon.logic.notifying import concluded, superseded
+from daemon.logic.outbox import Outbox
+from daemon.ports import Clock
+from tests.fakes.event_store import MemoryEventStore
+from tests.fakes.ledger import MemoryLedger
+from tests.simulation.laws import Court
+
+T = TypeVar("T")
+
+REPEATS_MS = 30_000
+
+
+class Killed(BaseException):
+    """The process died."""
+
+
+class FragileLedger(MemoryLedger):
+    """Kills whoever commits, just after it has committed, when `deadly`."""
+
+    def __init__(self, court: Court) -> None:
+        super().__init__()
+        self._court = court
+        self.deadly = False
+
+    async def commit(self, decision: Decision) -> None:
+        before = dict(self.alert_rows)
+        await super().commit(decision)
+        self._court.committed(decision, before, self.alert_rows)
+        if self.deadly:
+            raise Killed
+
+
+class WatchedBook:
+    """A book whose judgements are seen by the court."""
+
+    def __init__(self, book: Book, court: Court) -> None:
+        self._book = book
+        self._court = court
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._book, name)
+
+    def judge(self, at: int) -> Any:
+        judgement = self._book.judge(at)
+        self._court.judged(at, judgement)
+        return judgement
+
+
+def done(work: Coroutine[Any, Any, T]) -> T:
+    """The result of work that waits for nothing."""
+    try:
+        work.send(None)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+    raise AssertionError("it waits for something")
+
+
+class Node:
+    """One process. Everything raises `StoreFailure` while the store fails, and `Killed` when the ledger is deadly."""
+
+    def __init__(self, ledger: FragileLedger, events: MemoryEventStore, clock: Clock, court: Court) -> None:
+        self._ledger, self._events, self._clock, self._court = ledger, events, clock, court
+        self._desk = Desk(ledger)
+        self._evaluate = Evaluate(
+            desk=self._desk, clock=clock, plan_messages=self._plan_messages, plan_mitigations=self._plan_mitigations
+        )
+        self._outbox = Outbox(self._evaluate.alerts, lambda: list(ledger.mitigation_rows.values()), "http://nas:8319")
+        self._desk.read_by(self._outbox.adopt)
+        self._repeats_at = 0
+        self.is_behind = False
+        """Something waits to be judged or committed."""
+
+    def start(self, config: AlertsConfig) -> None:
+        rows = done(self._ledger.notifications(1000))
+        alerts = done(self._ledger.alerts())
+        ended = [row for row in rows if row.status is not NotificationStatus.QUEUED]
+        self._evaluate.remember(alerts, done(self._ledger.mitigations()))
+        self._outbox.configure(config)
+        self._outbox.restore(done(self._ledger.queued()), ended, alerts)
+        last_alive = done(self._events.last_alive())
+        self._open(config)
+        self._evaluate.use(self.book, downtime_ms=0 if last_alive is None else max(0, self._clock.now() - last_alive))  # type: ignore[arg-type]
+
+    def reload(self, config: AlertsConfig) -> None:
+        self._open(config)
+        self._outbox.configure(config)
+        self._evaluate.use(self.book)  # type: ignore[arg-type]
+        self.is_behind = True
+
+    def _open(self, config: AlertsConfig) -> None:
+        book = self._evaluate.open(config)
+        for event in self._events.replay(self._clock.now() - round(book.longest_window_seconds * 1000)):
+            book.warm(event)
+        self.book = WatchedBook(book, self._court)
+
+    def arrived(self, events: Sequence[Event], lost: int) -> None:
+        self._court.history.arrived(events, lost)
+        self._evaluate.arrived(Arrival(events=tuple(events), lost=lost))
+
+    def step(self) -> None:
+        """Judges what has ended, and sends what is due."""
+        self.is_behind = True
+        done(self._evaluate.step(self._clock.now()))
+        self._court.stepped(self._evaluate.alerts())
+        self._post()
+        self.is_behind = False
+
+    def alerts(self) -> list[Alert]:
+        return self._evaluate.alerts()
+
+    @property
+    def is_active(self) -> bool:
+        return self.is_behind or self.book.is_active or bool(self._outbox.errands())
+
+    def _plan_messages(self, steps: Sequence[EpisodeStep], now: int) -> tuple[Notification, ...]:
+        self._court.history.offered = list(steps)
+        return self._outbox.plan(steps, now)
+
+    def _plan_mitigations(self, firing: Sequence[Alert], acting: frozenset[str], now: int) -> Decision:
+        """One row for each run of an alert that may act, ended from the start."""
+        self._court.history.firing, self._court.history.acting = list(firing), acting
+        wanted = [_planned(alert, now) for alert in firing if alert.fingerprint in acting and alert.mitigate]
+        rows = tuple(row for row in wanted if row.id not in self._ledger.mitigation_rows)
+        return Decision(mitigations=rows, audit=tuple(_noted(row, now) for row in rows))
+
+    def _post(self) -> None:
+        now = self._clock.now()
+        if now >= self._repeats_at or self._repeats_at > now + REPEATS_MS:
+            self._repeats_at = now + REPEATS_MS
+            done(self._desk.commit(Decision(notifications=self._outbox.repeats(now))))
+        for errand in [errand for errand in self._outbox.errands() if errand.due_at <= now]:
+            draft = self._outbox.draft(errand)
+            ended = superseded(draft.rows)
+            if draft.message is not None:
+                ended = concluded(draft.rows, draft.row, Delivery(delivered=True), now)
+            done(self._desk.commit(Decision(notifications=ended)))
+
+
+def _planned(alert: Alert, now: int) -> Mitigation:
+    return Mitigation(
+        id=f"m-{alert.fingerprint}-{alert.fired_at}",
+        name="fallback",
+        kind="model_alias",
+        target=f"model_alias:{alert.fingerprint}",
+        state=MitigationState.NOT_NEEDED,
+        mode=Mode.SHADOW,
+        soft=True,
+        owners=(alert.fingerprint,),
+        planned_at=now,
+        ended_at=now,
+    )
+
+
+def _noted(row: Mitigation, now: int) -> AuditEntry:
+    return AuditEntry(id=f"a-{row.id}", at=now, actor="rule", subject=row.target, action="planned")

@@ -1,0 +1,225 @@
+"""A simulated world: one seed makes a day of traffic and troubles, and the real engine lives through it."""
+
+from collections.abc import Sequence
+from random import Random
+
+from daemon.domain.errors import StoreFailure
+from daemon.domain.event import Event
+from daemon.engine.evaluate import GRACE_MS
+from tests.fakes.event_store import MemoryEventStore
+from tests.simulation.history import History
+from tests.simulation.laws import Broken, Court
+from tests.simulation.node import FragileLedger, Killed, Node, done
+from tests.simulation.rules import Mood, config_of, edited, some_rules
+from tests.simulation.traffic import DAY_SECONDS, Worker, a_day
+from tests.simulation.troubles import KINDS, Trouble, troubles
+
+T0 = 1_795_514_400_000
+QUIET_SECONDS = 5 * 3600
+"""After the day, so that everything can come to its end."""
+LONGEST_SKIP_SECONDS = 1800
+STORE_MS = 1250
+
+
+class SimulatedClock:
+    """The wall clock may be set; the monotonic one stands still while the host is suspended."""
+
+    def __init__(self) -> None:
+        self.instant = T0
+        self.ran_ms = 0
+
+    def now(self) -> int:
+        return self.instant
+
+    def monotonic(self) -> float:
+        return self.ran_ms / 1000
+
+
+class World:
+    """`pieces` draws how events are delivered: other numbers deliver the same day in other pieces."""
+
+    def __init__(self, seed: int, *, kinds: Sequence[str] = KINDS, punctual: bool = False, pieces: int = 0) -> None:
+        random = Random(seed)
+        self.seed = seed
+        self._pieces = Random(f"{seed}/{pieces}")
+        self.history = History(healthy=random.random() < 0.1)
+        self.mood = Mood()
+        self._all_rules = some_rules(random, self.mood)
+        self._turns = a_day(random, healthy=self.history.healthy)
+        self._troubles = troubles(random, kinds, [turn.at // 1000 for turn in self._turns[::10]])
+        self._random = random
+        self.history.rules = dict(self._all_rules)
+        self.clock = SimulatedClock()
+        self.court = Court(self.history)
+        self.ledger = FragileLedger(self.court)
+        self.events = MemoryEventStore()
+        self.workers = [Worker(number, self._pieces, punctual=punctual) for number in range(2)]
+        self.node: Node | None = None
+        self.second = 0
+        self._offset = 0
+        self._next_turn = 0
+        self._next_trouble = 0
+        self._starts_at = 0
+        self._unstored: list[Event] = []
+        self._stored_at = 0
+        self._ends: dict[str, int] = {}
+        self._reload_waits = False
+        self._dies = ""
+
+    def run(self) -> "World":
+        """The whole day. Raises `Broken`, with where it was."""
+        try:
+            self._live_until(DAY_SECONDS)
+            self._live_until(self.second + QUIET_SECONDS)
+        except Broken as broken:
+            hour, minute, second = self.second // 3600, self.second // 60 % 60, self.second % 60
+            raise Broken(f"seed {self.seed} at {hour:02}:{minute:02}:{second:02} ({self.second} s): {broken}") from None
+        return self
+
+    def _live_until(self, second: int) -> None:
+        while self.second < second:
+            self._pass_to(self._next_second())
+            self._strike()
+            self._live()
+
+    # ---- time ----------------------------------------------------------------------------------------------------
+
+    @property
+    def _at(self) -> int:
+        """Real ms since the day began."""
+        return self.second * 1000 + GRACE_MS
+
+    def _next_second(self) -> int:
+        """The next one in which something can happen."""
+        if self.node is not None and self.node.is_active:
+            return self.second + 1
+        soon = [self.second + LONGEST_SKIP_SECONDS, *self._ends.values()]
+        soon += [-(-(due - GRACE_MS) // 1000) for worker in self.workers if (due := worker.next_due) is not None and self.node]
+        soon += [self._starts_at] if self.node is None else []
+        soon += [self._turns[self._next_turn].at // 1000 + 1] if self._next_turn < len(self._turns) else []
+        soon += [self._troubles[self._next_trouble].second] if self._next_trouble < len(self._troubles) else []
+        return max(self.second + 1, min(soon))
+
+    def _pass_to(self, second: int, *, suspended: bool = False) -> None:
+        before, self.second = self._at, second
+        passed = self._at - before
+        while self._next_turn < len(self._turns) and (turn := self._turns[self._next_turn]).at <= self._at:
+            self._next_turn += 1
+            if not suspended:
+                event = self.workers[turn.worker].emit(turn, T0 + turn.at + self._offset)
+                ran = self.history.ran + (turn.at - before if self.node else 0)
+                self.history.emitted[event.event_id] = ran
+        if not suspended:
+            self.clock.ran_ms += passed
+            self.history.ran += passed if self.node else 0
+        self._tell_the_time()
+
+    def _tell_the_time(self) -> None:
+        self.clock.instant = self.history.now = T0 + self._at + self._offset
+
+    # ---- life of the process -------------------------------------------------------------------------------------
+
+    def _live(self) -> None:
+        try:
+            if self._dies == "before the step":
+                raise Killed
+            self._start_if_due()
+            if self.node is not None:
+                self._deliver(self.node)
+                self._step(self.node)
+                self._store()
+            if self._dies:
+                raise Killed
+        except Killed:
+            self._die()
+
+    def _start_if_due(self) -> None:
+        if self.node is None and self.second >= self._starts_at:
+            node = Node(self.ledger, self.events, self.clock, self.court)
+            try:
+                node.start(config_of(self.history.rules))
+            except StoreFailure:
+                self._starts_at = self.second + 5
+            else:
+                self.node, self._reload_waits = node, False
+                self.history.started()
+
+    def _step(self, node: Node) -> None:
+        self._reload(node)
+        self.court.is_judging = True
+        self.ledger.deadly = self._dies == "in the commit"
+        try:
+            node.step()
+        except StoreFailure:
+            self.history.ran_before = self.history.ran
+        finally:
+            self.ledger.deadly = self.court.is_judging = False
+
+    def _deliver(self, node: Node) -> None:
+        for worker in self._pieces.sample(self.workers, len(self.workers)):
+            arrived = worker.arrived(self._at)
+            while arrived:
+                size = self._pieces.randint(1, len(arrived))
+                events = [event for piece in arrived[:size] for event in piece.events]
+                node.arrived(events, sum(piece.lost for piece in arrived[:size]))
+                self._unstored += events
+                del arrived[:size]
+
+    def _store(self) -> None:
+        waits = any(worker.read != worker.stored for worker in self.workers)
+        if waits and not self.events.failing and self._at - self._stored_at >= STORE_MS:
+            done(self.events.append(self._unstored, {}, self.clock.now()))
+            self._unstored, self._stored_at = [], self._at
+            for worker in self.workers:
+                worker.stored = worker.read
+
+    def _die(self) -> None:
+        self.node, self._unstored, self._dies = None, [], ""
+        for worker in self.workers:
+            worker.read = worker.stored
+        self.history.died()
+
+    # ---- troubles ------------------------------------------------------------------------------------------------
+
+    def _strike(self) -> None:
+        while self._next_trouble < len(self._troubles) and self._troubles[self._next_trouble].second <= self.second:
+            self._next_trouble += 1
+            self._begin(self._troubles[self._next_trouble - 1])
+        for kind in [kind for kind, second in self._ends.items() if second <= self.second]:
+            del self._ends[kind]
+            self._switch(kind, on=False)
+
+    def _begin(self, trouble: Trouble) -> None:
+        match trouble.kind:
+            case "kill":
+                self._dies, self._starts_at = trouble.what, self.second + trouble.seconds
+            case "clock":
+                self._offset += trouble.seconds * 1000
+                self._tell_the_time()
+                self.history.doubt()
+            case "suspend":
+                self._pass_to(self.second + trouble.seconds, suspended=True)
+                self.history.doubt()
+            case "reload":
+                self.history.rules = edited(self._random, self.history.rules, self._all_rules, trouble.what)
+                self._reload_waits = True
+            case kind:
+                self._ends[kind] = max(self._ends.get(kind, 0), self.second + trouble.seconds)
+                self._switch(kind, on=True)
+
+    def _switch(self, kind: str, *, on: bool) -> None:
+        match kind:
+            case "store":
+                self.ledger.failing = self.events.failing = on
+            case "loss":
+                for worker in self.workers:
+                    worker.losing = on
+            case "mood":
+                self.mood.is_bad, self.history.failures_told = on, 0
+
+    def _reload(self, node: Node) -> None:
+        if self._reload_waits and not self.events.failing:
+            self._reload_waits = False
+            node.reload(config_of(self.history.rules))
+            self.history.doubt()
+            self.history.rules_changed = True
