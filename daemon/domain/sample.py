@@ -1,6 +1,6 @@
 """Samples: what a rule counts, what it reads out of its windows, and its verdict."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, NamedTuple, Protocol
@@ -69,7 +69,7 @@ class Reading(Protocol):
     """Since when we look."""
     baseline: float | None
 
-    def stretches(self) -> Iterator[tuple[float, Counts]]:
+    def stretches(self) -> Iterable[tuple[float, Counts]]:
         """The rule's window (seconds) and what it counted, then longer and longer ones, bucket by bucket."""
 
     def counts(self, window_seconds: float) -> Counts:
@@ -124,7 +124,15 @@ class Verdict:
 
 
 class Band(NamedTuple):
-    """A level of a ratio can be raised only where some window is above `above`, and cleared only where one is below."""
+    """What must be so in some window of a ratio for a level to be raised, and for it to be cleared."""
 
     above: float
+    """The ratio is above this,"""
+    bound_above: float
+    """and its lower bound, at a `z` of this or less, is above this,"""
+    z: float
+    samples: int
+    """of at least so many,"""
+    bad: int
+    """among them so many bad ones."""
     clear_below: float

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import exp, lgamma, log, log1p, sqrt
 from statistics import NormalDist
+from typing import NamedTuple
 
-from daemon.domain.sample import Counts
+from daemon.domain.sample import Band, Counts
 
 SCAN = 8.0
 """Looks at overlapping windows are worth so many looks at windows that do not overlap."""
@@ -100,3 +101,26 @@ class Guards:
     def is_streak(self, streak: int) -> bool:
         """The last so many were all bad."""
         return self.in_a_row is not None and streak >= self.in_a_row
+
+
+class Extremes(NamedTuple):
+    """The highest ratio, the highest lower bound and the lowest ratio of all windows; None where nothing was counted."""
+
+    peak: float
+    bound: float
+    trough: float
+
+
+def extremes(windows: Iterable[Counts], *, least: Band) -> Extremes | None:
+    """Of all windows that hold anything; those that hold too little for `least` have no part in the highest ones."""
+    peak, bound, trough = 0.0, 0.0, 1.0
+    seen = False
+    for samples, bad in windows:
+        if samples:
+            seen = True
+            ratio = bad / samples
+            trough = min(trough, ratio)
+            if ratio > least.above and samples >= least.samples and bad >= least.bad:
+                peak = max(peak, ratio)
+                bound = max(bound, lower_bound(Counts(samples, bad), least.z))
+    return Extremes(peak, bound, trough) if seen else None

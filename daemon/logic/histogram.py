@@ -36,8 +36,24 @@ class Histogram:
         for cell in sorted(self._cells):
             seen += self._cells[cell]
             if seen >= rank:
-                return GROWTH ** (cell - 0.5) if cell else 0.0
+                return _middle(cell)
         return None
+
+    def above(self, threshold: float) -> int:
+        """How many values are larger, each taken for the middle of its cell."""
+        return sum(n for cell, n in self._cells.items() if _middle(cell) > threshold)
+
+    def mean(self) -> float | None:
+        """Of the middles of the cells, in the unit of the values; None when empty."""
+        count = self.count
+        return sum(_middle(cell) * n for cell, n in self._cells.items()) / count if count else None
+
+    def variance(self) -> float:
+        """Of the middles of the cells around their mean; 0 when empty."""
+        mean = self.mean()
+        if mean is None:
+            return 0.0
+        return sum((_middle(cell) - mean) ** 2 * n for cell, n in self._cells.items()) / self.count
 
     def encode(self) -> bytes:
         """As pairs of varints: the distance from the cell before, and its count. Equal histograms give equal bytes."""
@@ -65,6 +81,10 @@ class Histogram:
 
     def __repr__(self) -> str:
         return f"Histogram({self._cells})"
+
+
+def _middle(cell: int) -> float:
+    return GROWTH ** (cell - 0.5) if cell else 0.0
 
 
 def _write(written: bytearray, number: int) -> None:

@@ -10,7 +10,8 @@ from daemon.domain.alert import Alert, AlertState, EpisodeStep, ResolvedBecause,
 from daemon.domain.alerts_config import AlertsConfig, Rule
 from daemon.domain.labels import Labels
 from daemon.domain.rollup import Rollup
-from daemon.domain.sample import Query
+from daemon.domain.sample import Band, Query
+from daemon.logic.evidence import Extremes, extremes
 from daemon.logic.lifecycle import end
 from daemon.logic.series import Series, episode_step
 from daemon.logic.tally import Tally, Track
@@ -37,12 +38,10 @@ class _Account:
         self.series: dict[Labels, Series] = {}
         bands = {} if _is_acting(rule) else {severity: rule.band(severity) for severity in rule.levels}
         self.bands = {severity: band for severity, band in bands.items() if band is not None}
-        self.raised_above = min(band.above for band in self.bands.values()) if self.is_banded else 0.0
-
-    @property
-    def is_banded(self) -> bool:
+        self.is_banded = len(self.bands) == len(self.rule.levels)
         """There is a band for every level: figures tell whether anything can change."""
-        return len(self.bands) == len(self.rule.levels)
+        self.raised_above = min((band.above for band in self.bands.values()), default=0.0)
+        self.bound_above = min((band.bound_above for band in self.bands.values()), default=0.0)
 
     def of(self, labels: Labels) -> Series:
         return self.series.setdefault(labels, Series(self.rule, self.query, labels))
@@ -93,6 +92,9 @@ class _Standing(NamedTuple):
     above: float
     clear_below: float
 
+    def is_outside(self, seen: Extremes) -> bool:
+        return self.is_waiting or seen.trough < self.clear_below or seen.peak > self.above
+
 
 class _Table:
     """One tally, and the accounts that are judged by it. Mostly most of them cannot change: they are not looked at."""
@@ -103,14 +105,20 @@ class _Table:
         """The only rule that is judged by it, where that rule acts."""
         self.accounts: list[_Account] = []
         self.active: dict[Labels, dict[_Account, _Standing]] = {}
+        self._unbanded: list[_Account] = []
         self._banded: list[_Account] = []
         self._aboves: list[float] = []
+        self._least: Band | None = None
+        self._outermost: dict[Labels, _Standing] = {}
 
     def seat(self, account: _Account) -> None:
         """A rule that asks for these numbers."""
         self.accounts.append(account)
+        self._unbanded = [one for one in self.accounts if not one.is_banded]
         self._banded = sorted((one for one in self.accounts if one.is_banded), key=lambda one: one.raised_above)
         self._aboves = [one.raised_above for one in self._banded]
+        bands = [band for one in self._banded for band in one.bands.values()]
+        self._least = Band(*(min(values) for values in zip(*bands, strict=True))) if bands else None
 
     def due(self, at: int, *, everything: bool) -> list[Track]:
         """The tracks that an item, or the passing of time, could have changed."""
@@ -124,24 +132,37 @@ class _Table:
             return list(tracks.values())
         return [tracks[labels] for labels in sorted(dirty | self.active.keys()) if labels in tracks]
 
-    def candidates(self, track: Track, at: int) -> Iterator[_Account]:
+    def candidates(self, track: Track, at: int) -> list[_Account]:
         """The accounts that could change by what the track holds now."""
+        if self._least is None:
+            return self._unbanded
         active = self.active.get(track.labels, {})
-        yield from [one for one in self.accounts if not one.is_banded]
-        if not self._banded:
-            return
-        peak, trough = track.extremes(at)
-        if peak is None or trough is None:
-            yield from [one for one in active if one.is_banded]
-            return
-        yield from [one for one in self._banded[: bisect_left(self._aboves, peak)] if one not in active]
-        for one, (is_waiting, above, clear_below) in list(active.items()):
-            if one.is_banded and (is_waiting or trough < clear_below or peak > above):
-                yield one
+        seen = extremes((counts for _, counts in track.stretches(at)), least=self._least)
+        if seen is None:
+            return [*self._unbanded, *(one for one in active if one.is_banded)]
+        raised = self._banded[: bisect_left(self._aboves, seen.peak)]
+        found = [one for one in raised if one.bound_above < seen.bound and one not in active]
+        if active and self._outermost_of(track.labels).is_outside(seen):
+            found += [one for one, standing in active.items() if one.is_banded and standing.is_outside(seen)]
+        return self._unbanded + found
+
+    def _outermost_of(self, labels: Labels) -> _Standing:
+        """Where none of the active ones of a label set changes."""
+        if labels not in self._outermost:
+            standings = [standing for one, standing in self.active[labels].items() if one.is_banded]
+            self._outermost[labels] = _Standing(
+                is_waiting=any(one.is_waiting for one in standings),
+                above=min((one.above for one in standings), default=inf),
+                clear_below=max((one.clear_below for one in standings), default=-inf),
+            )
+        return self._outermost[labels]
 
     def settle(self, account: _Account, labels: Labels) -> None:
         """After a judgement: whether the series has to be looked at again."""
         standing = account.standing(labels)
+        if standing == self.active.get(labels, {}).get(account):
+            return
+        self._outermost.pop(labels, None)
         if standing is not None:
             self.active.setdefault(labels, {})[account] = standing
         elif labels in self.active:
@@ -274,7 +295,7 @@ class Book:
         for table in self._tables.values():
             coverage = table.coverage(at)
             for track in table.due(at, everything=everything):
-                for account in list(table.candidates(track, at)):
+                for account in table.candidates(track, at):
                     if error := account.judge(track, at, coverage, changed, steps):
                         self._errors.setdefault(account.rule.alert, error)
                     table.settle(account, track.labels)

@@ -28,6 +28,18 @@ def coarsest(window_seconds: float) -> Resolution:
     return fitting[-1] if fitting else Resolution.TEN_SECONDS
 
 
+def pieces(since: int, until: int) -> Sequence[tuple[Resolution, int, int]]:
+    """What to read of which resolution for a window: from (inclusive) and to (exclusive) epoch ms. Its beginning is
+    read in finer buckets, so that it is right within 10 seconds where these are still kept."""
+    found, longest = [], coarsest((until - since) / 1000)
+    for resolution in reversed(Resolution):
+        if resolution.ms <= longest.ms:
+            begin = resolution.floor(since + resolution.ms - 1)
+            found.append((resolution, begin, until))
+            until = begin
+    return found
+
+
 class Rollups:
     """One node's. Instants are epoch ms."""
 

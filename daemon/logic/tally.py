@@ -2,13 +2,13 @@
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from daemon.domain.labels import Labels
 from daemon.domain.sample import Counts, Query
 from daemon.logic.histogram import Histogram
-from daemon.logic.windows import COARSEST_MS, Extremes, HistogramRing, Ring, bucket_ms, extremes
+from daemon.logic.windows import COARSEST_MS, HistogramRing, Ring, bucket_ms
 
 MOST_MODELS = 200
 """Of one track: models are named by clients."""
@@ -22,6 +22,7 @@ class Track:
     __slots__ = (
         "_measured",
         "_query",
+        "_read",
         "_remembered",
         "baseline",
         "began_at",
@@ -46,11 +47,13 @@ class Track:
         self.streak_since: int | None = None
         self.last_at: int | None = None
         self.baseline: float | None = None
+        self._read: tuple[int, Sequence[tuple[float, Counts]]] = (-1, ())
 
     def count(self, item: Any, at: int) -> None:
         """One item that the query counts."""
         bad = bool(self._query.bad(item))
         self.ring.add(at, 1, bad)
+        self._read = -1, ()
         self._run_on(at, bad)
         self.last_at = at if self.last_at is None else max(self.last_at, at)
         if (measure := self._query.measure) is not None and (value := measure(item)) is not None:
@@ -70,9 +73,11 @@ class Track:
         """The newest first."""
         return tuple(reversed(self._remembered))
 
-    def extremes(self, at: int) -> Extremes:
-        """The highest and the lowest ratio that any window of any rule could read."""
-        return extremes(self.ring.stretches(at, self._query.window_seconds))
+    def stretches(self, at: int) -> Sequence[tuple[float, Counts]]:
+        """The window and all that it can be stretched to, read once for all rules that ask."""
+        if self._read[0] != at:
+            self._read = at, tuple(self.ring.stretches(at, self._query.window_seconds))
+        return self._read[1]
 
     def forget(self, at: int) -> None:
         """Lets go of what no window reaches any more."""
@@ -92,6 +97,7 @@ class Track:
         return not self.ring and not self._remembered and not self._query.stands
 
     def _forget_before(self, at: int) -> None:
+        self._read = -1, ()
         for ring in (self.ring, *self.models.values()):
             ring.forget_before(at)
         if self._measured is not None:
@@ -158,8 +164,10 @@ class TrackReading:
     def baseline(self) -> float | None:
         return self._track.baseline
 
-    def stretches(self) -> Iterator[tuple[float, Counts]]:
-        return self._track.ring.stretches(self.at, self._query.window_seconds, self._floor)
+    def stretches(self) -> Iterable[tuple[float, Counts]]:
+        if self._floor:
+            return self._track.ring.stretches(self.at, self._query.window_seconds, self._floor)
+        return self._track.stretches(self.at)
 
     def counts(self, window_seconds: float) -> Counts:
         return self._track.ring.counts(self.at, window_seconds, self._floor)

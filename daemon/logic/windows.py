@@ -1,7 +1,6 @@
 """Sliding windows: sparse rings of buckets of event time, cheap to add to and cheap to read."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from daemon.domain.sample import Counts
 from daemon.logic.histogram import Histogram
@@ -118,16 +117,3 @@ class HistogramRing:
         oldest = at // self._width
         for index in [index for index in self._buckets if index < oldest]:
             del self._buckets[index]
-
-
-class Extremes(NamedTuple):
-    """The highest and the lowest ratio of a window and all its stretches; None where nothing was counted."""
-
-    peak: float | None
-    trough: float | None
-
-
-def extremes(stretches: Iterator[tuple[float, Counts]]) -> Extremes:
-    """Of all windows that hold anything."""
-    ratios = [counts.bad / counts.samples for _, counts in stretches if counts.samples]
-    return Extremes(max(ratios), min(ratios)) if ratios else Extremes(None, None)

@@ -95,8 +95,17 @@ class RatioRule(Rule):
 
     def band(self, severity: Severity) -> Band | None:
         """None where a row of bad ones raises whatever the ratio is."""
-        level = self.levels[severity]
-        return None if self._guards.in_a_row is not None else Band(level.above, level.clears_below)
+        level, guards = self.levels[severity], self._guards
+        if guards.in_a_row is not None:
+            return None
+        return Band(
+            above=level.above,
+            bound_above=-1.0 if guards.z is None else (level.above + level.clears_below) / 2,
+            z=0.0 if guards.z is None else guards.z,
+            samples=guards.min_samples,
+            bad=guards.min_bad,
+            clear_below=level.clears_below,
+        )
 
     def judge(self, severity: Severity, reading: Reading) -> Verdict:
         """Reads windows, each longer than the one before, until one of them decides."""
