@@ -11,7 +11,8 @@ PYTHON ?= $(shell for one in python3 python3.13 python3.12 python3.11; do \
 .DEFAULT_GOAL := help
 ATHERIS := atheris==3.0.0
 SECONDS ?= 60
-.PHONY: help demo run test test-clients fuzz lint types lock clean
+SEEDS ?= 10000
+.PHONY: help demo run test test-clients fuzz prove lint types lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -36,6 +37,9 @@ fuzz: $(INSTALLED) ## feed mutated bytes to whatever reads bytes, each reader fo
 		else $(BIN)/python -m pip install --quiet --disable-pip-version-check $(ATHERIS); fi
 	@for target in $(patsubst tests/fuzz/fuzz_%.py,%,$(wildcard tests/fuzz/fuzz_*.py)); do \
 		echo "$$target:"; $(BIN)/python -m tests.fuzz.runner $$target $(SECONDS) || exit 1; done
+
+prove: $(INSTALLED) ## simulate ten thousand days of faults, on all cores, against the laws of an alert's life (SEEDS=10000)
+	@$(BIN)/python -m tests.simulation $(SEEDS)
 
 lint: $(INSTALLED) ## ruff: mistakes and format
 	$(BIN)/ruff check .

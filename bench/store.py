@@ -16,18 +16,22 @@ from daemon.adapters.store.tables import event as table
 from daemon.domain.audit import AuditEntry
 from daemon.domain.decision import Decision
 from daemon.domain.event import Event, EventIds, Fault, Outcome, Wire, emitted_at_of
+from daemon.domain.rollup import Closed
+from daemon.engine.ingest import LATE_MS
+from daemon.logic.rollups import Rollups
 from daemon.ports import Watermark
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 BATCH, BATCHES, ROUNDS, DECISIONS = 250, 80, 5, 200
+ROLLED, ROLLED_BATCH = 200_000, 1250
 START = 1_790_000_000_000
 WIRES = tuple(wire for wire in Wire if wire is not Wire.OTHER)
 
 
-def events() -> list[Event]:
-    """20,000 requests at 1000 a second: 5 providers, 40 models, 5 workloads, 50 clients, 20 credentials; 5 % fail."""
+def events(number: int = BATCH * BATCHES) -> list[Event]:
+    """Requests at 1000 a second: 5 providers, 40 models, 5 workloads, 50 clients, 20 credentials; 5 % fail."""
     dice, ids = Random(1), EventIds(0, 0)
-    return [_event(dice, ids.next(START + number)) for number in range(BATCH * BATCHES)]
+    return [_event(dice, ids.next(START + ms)) for ms in range(number)]
 
 
 def _event(dice: Random, event_id: int) -> Event:
@@ -74,8 +78,8 @@ def _event(dice: Random, event_id: int) -> Event:
 T = TypeVar("T")
 
 
-def batches(rows: Sequence[T]) -> list[Sequence[T]]:
-    return [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
+def batches(rows: Sequence[T], size: int = BATCH) -> list[Sequence[T]]:
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
 def bare(path: Path, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], synchronous: str) -> float:
@@ -110,6 +114,44 @@ async def adapter(path: Path, rows: Sequence[Event]) -> tuple[float, float]:
     decided = time.perf_counter()
     await store.close()
     return appended - started, (decided - appended) / DECISIONS
+
+
+async def writing(path: Path, rows: Sequence[Event], rolling: bool) -> float:
+    """CPU microseconds of this process per event, with rollups and without."""
+    url = f"sqlite:///{path}"
+    upgrade(url, MIGRATIONS)
+    store, rollups = open_store(url), Rollups()
+    started = time.process_time()
+    for number, batch in enumerate(batches(rows, ROLLED_BATCH)):
+        closed = None
+        if rolling:
+            for one in batch:
+                rollups.add(one)
+            ended = rollups.close(rollups.newest - LATE_MS)
+            closed = Closed(node_id="", until=rollups.until, rows=tuple(ended))
+        await store.events.append(batch, {"node-a/0": Watermark(batch_id=number, sequence=number)}, START, closed)
+    seconds = time.process_time() - started
+    await store.close()
+    return seconds / len(rows) * 1e6
+
+
+def rolled(directory: Path) -> None:
+    """What rollups add to the writer."""
+    rows, spent = events(ROLLED), {False: list[float](), True: list[float]()}
+    for round_ in range(3):
+        for rolling, taken in spent.items():
+            path = directory / f"rolled-{rolling}-{round_}.db"
+            taken.append(asyncio.run(writing(path, rows, rolling)))
+    connection = sqlite3.connect(path)
+    sizes = connection.execute("SELECT name, sum(pgsize) FROM dbstat WHERE name IN ('r10', 'm1', 'h1') GROUP BY 1")
+    tables = ", ".join(
+        f"{name} {connection.execute(f'SELECT count(*) FROM {name}').fetchone()[0]} rows of {size} bytes in all"
+        for name, size in sizes.fetchall()
+    )
+    connection.close()
+    raw, both = median(spent[False]), median(spent[True])
+    print(f"{ROLLED} events: {raw:.1f} us of CPU per event, with rollups {both:.1f}; with / without: {both / raw:.2f}")
+    print(f"  {tables}")
 
 
 def stored(path: Path) -> list[tuple[object, ...]]:
@@ -164,3 +206,4 @@ def run(directory: Path) -> None:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="bench-store-") as directory:
         run(Path(directory))
+        rolled(Path(directory))

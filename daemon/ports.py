@@ -11,6 +11,7 @@ from daemon.domain.event import Event, Wire
 from daemon.domain.mitigation import Mitigation
 from daemon.domain.notification import Delivery, Message, Notification
 from daemon.domain.rollup import Closed, Resolution, Rollup
+from daemon.domain.rule_figures import RuleFigures
 from daemon.domain.soft_routing import RoutingTable
 
 
@@ -231,6 +232,9 @@ class Operations(Protocol):
         """What is still missing for readiness; empty when ready."""
 
     async def alerts(self) -> Sequence[Alert]: ...
+
+    async def rules(self) -> Sequence[RuleFigures]:
+        """How every rule in force fares."""
 
     async def providers(self, window_seconds: float) -> Mapping[str, Mapping[str, Any]]:
         """Figures per provider_key, as in `GET /api/v1/providers`."""

@@ -38,7 +38,9 @@ def files(directory: Path, pattern: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "pattern", ["**/*.py", "adapters/web/templates/*.html", "adapters/web/static/*"], ids=["code", "pages", "static"]
+    "pattern",
+    ["**/*.py", "adapters/config/*.yaml", "adapters/web/templates/*.html", "adapters/web/static/*"],
+    ids=["code", "rules", "pages", "static"],
 )
 def test_it_carries_the_whole_package(installed: Path, pattern: str) -> None:
     ours = files(ROOT / "daemon", pattern)

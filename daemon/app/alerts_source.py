@@ -7,7 +7,6 @@ from pathlib import Path
 from daemon.adapters.config import alerts_file, secrets
 from daemon.adapters.config.settings import Settings
 from daemon.app.shelf import Shelves
-from daemon.domain.alerts_config import AlertsConfig
 from daemon.domain.errors import ConfigError
 from daemon.ports import Clock
 
@@ -23,7 +22,7 @@ class AlertsSource:
         self._last_good = last_good
         self._clock = clock
         self._seen: object = None
-        self.config = AlertsConfig()
+        self.config = alerts_file.without_a_file(shelves.rules)
         self.loaded_at: int | None = None
         self.errors: tuple[str, ...] = ()
 

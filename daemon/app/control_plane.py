@@ -9,7 +9,9 @@ from functools import partial
 from typing import Any
 
 import daemon
+from daemon.adapters.config.built_in import own_rules
 from daemon.adapters.config.settings import Settings
+from daemon.adapters.disk import free_share
 from daemon.adapters.management.client import ManagementClient
 from daemon.adapters.management.probes import HttpProbes
 from daemon.adapters.notify.process import AppriseProcess
@@ -24,6 +26,7 @@ from daemon.app.providers_file import write_providers
 from daemon.domain.alerts_config import AlertsConfig
 from daemon.domain.errors import StoreFailure
 from daemon.domain.mitigation import Mitigation
+from daemon.domain.self_reading import Condition, SelfReading
 from daemon.engine.desk import Desk
 from daemon.engine.dispatch import Dispatch
 from daemon.engine.evaluate import Evaluate
@@ -32,9 +35,10 @@ from daemon.engine.inventory import EVERY_SECONDS, Inventory
 from daemon.engine.mitigate import Mitigate
 from daemon.engine.operate import Operate
 from daemon.engine.retain import Retention
+from daemon.engine.self_watch import EVERY_SECONDS as LOOK_SECONDS
+from daemon.engine.self_watch import SelfWatch
 from daemon.engine.supervise import Tasks
 from daemon.logic.attribution import Attribution
-from daemon.logic.conditions import CONFIG_RELOAD_FAILED
 from daemon.logic.judging import Book
 from daemon.logic.providers import LONGEST_WINDOW_SECONDS, ProviderFigures
 from daemon.ports import Clock
@@ -115,6 +119,15 @@ class ControlPlane:
             label=self._attribution.attribute,
             arrived=self._arrived,
         )
+        self._self_watch = SelfWatch(
+            clock=clock,
+            ingest=self._ingest,
+            evaluate=self._evaluate,
+            tick_seconds=settings.evaluation_interval,
+            free_share=partial(free_share, places.state),
+            observe=self._evaluate.observe,
+        )
+        self._desk.read_by(self._self_watch.adopt)
         self._inventory = Inventory(
             probes=self._probes,
             management=self._management,
@@ -164,6 +177,7 @@ class ControlPlane:
         downtime = 0 if last_alive is None else max(0, self._clock.now() - last_alive)
         self._evaluate.use(book, downtime_ms=downtime)
         self._report_config()
+        await self._self_watch.look()
         self._start_tasks()
 
     def _start_tasks(self) -> None:
@@ -175,6 +189,7 @@ class ControlPlane:
         for seconds, name, job in (
             (self._settings.evaluation_interval, "tick", self._tick),
             (EVERY_SECONDS, "inventory", self._inventory.refresh),
+            (LOOK_SECONDS, "self watch", self._self_watch.look),
             (SNAPSHOT_SECONDS, "providers", self._write_providers),
             (RETENTION_SECONDS, "retention", self._retention().run),
         ):
@@ -233,16 +248,25 @@ class ControlPlane:
             await self._in_thread(self._warm, book, False)
             self._configure(config)
             self._evaluate.use(book)
-            log.info("%d rules are in force", len(config.rules))
+            log.info("%d rules are in force", len(own_rules(config)))
         self._report_config()
 
     def _configure(self, config: AlertsConfig) -> None:
         self._attribution.configure(config.providers)
         self._dispatch.configure(config, self._source.receiver_urls())
         self._mitigate.configure(config)
+        self._self_watch.configure(config)
 
     def _report_config(self) -> None:
-        self._evaluate.say(CONFIG_RELOAD_FAILED, "; ".join(self._source.errors) or None)
+        errors = self._source.errors
+        self._evaluate.observe(
+            SelfReading(
+                condition=Condition.CONFIG_RELOAD_FAILED,
+                holds=bool(errors),
+                reason="; ".join(errors),
+                emitted_at=self._clock.now(),
+            )
+        )
 
     def _warm(self, book: Book, first: bool) -> None:
         """Blocking. Stored events fill the windows; they were judged in their time."""
@@ -279,7 +303,7 @@ class ControlPlane:
 
     @property
     def _rollups_of(self) -> str:
-        """Our name among the nodes of a database; empty where it is ours alone, for there a new name changes nothing."""
+        """Our name among the nodes of a database; empty where it is ours alone, so that a new name changes nothing."""
         return self._settings.node_id if self._store.database.is_shared else ""
 
     async def _in_thread(self, work: Any, *arguments: Any) -> None:

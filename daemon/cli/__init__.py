@@ -18,6 +18,7 @@ COMMANDS = {
     "check": "check settings and the alerts file",
     "status": "is all well?",
     "alerts": "what is pending, firing and resolved",
+    "rules": "list the rules of the alerts file, show one, or tell of the kinds that there are",
     "mitigations": "list mitigations, and apply, approve, revert, hold or release them",
     "events": "follow the requests that pass",
     "notify": "send a test message",

@@ -32,9 +32,11 @@ class _Findings:
     def counts(self) -> dict[str, int]:
         if self.loaded is None:
             return {}
+        from daemon.adapters.config.built_in import own_rules
+
         config = self.loaded.config
         return {
-            "rules": len(config.rules),
+            "rules": len(own_rules(config)),
             "receivers": len(config.receivers),
             "mitigations": len(config.mitigations),
         }

@@ -48,7 +48,7 @@ class Schedule:
         return any(hours.contain(local.weekday(), local.hour * 60 + local.minute) for hours in self.hours)
 
     def seconds(self, since: int, until: int, most: float) -> float:
-        """How much of the time between two instants (epoch ms) is in it; beyond `most` nobody counts on."""
+        """How much of the time between two instants (epoch ms) is in it, counted back no further than `most`."""
         served, hour = 0, until // HOUR_MS
         while served < most * 1000 and (hour + 1) * HOUR_MS > since:
             served += sum(
@@ -57,7 +57,7 @@ class Schedule:
                 if begin < until and begin + MINUTE_MS > since
             )
             hour -= 1
-        return served / 1000
+        return min(served / 1000, most)
 
 
 def zone(name: str) -> tzinfo:

@@ -32,7 +32,10 @@ class Selection:
         self._tests = tuple((name, _test_of(want)) for name, want in sorted(wanted.items()))
 
     def __call__(self, item: Any) -> bool:
-        return all(test(getattr(item, name)) for name, test in self._tests)
+        for name, test in self._tests:  # not `all`: this is asked for every event and every rule
+            if not test(getattr(item, name)):
+                return False
+        return True
 
 
 def _test_of(want: Any) -> Test:

@@ -11,10 +11,12 @@ from daemon.domain.decision import Decision
 from daemon.domain.errors import StoreFailure
 from daemon.domain.mitigation import Mitigation
 from daemon.domain.notification import Notification
+from daemon.domain.rule_figures import RuleFigures
+from daemon.domain.self_reading import Condition, SelfReading
 from daemon.engine.desk import Desk
 from daemon.engine.ingest import Arrival
-from daemon.logic.conditions import EVALUATION_FAILING, NAMES, Conditions
 from daemon.logic.judging import SECOND_MS, Book
+from daemon.logic.windows import COARSEST_MS
 from daemon.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -48,9 +50,8 @@ class Evaluate:
         self._steps: list[EpisodeStep] = []
         self._audit: list[AuditEntry] = []
         self._woken = asyncio.Event()
-        self._conditions = Conditions()
-        self._failing_rules: dict[str, str] = {}
-        self.lag_seconds = 0.0
+        self._readings: dict[Condition, SelfReading] = {}
+        self._failing_rules: dict[str, str] | None = None
         desk.read_by(self.adopt)
 
     # ---- the book ------------------------------------------------------------------------------------------------
@@ -58,7 +59,6 @@ class Evaluate:
     def remember(self, alerts: Iterable[Alert], mitigations: Iterable[Mitigation]) -> None:
         """What the ledger holds, at the start."""
         self._last_rows = {alert.fingerprint: alert for alert in alerts}
-        self._conditions.restore(self._last_rows.values())
         for row in mitigations:
             self._own(row)
 
@@ -69,19 +69,25 @@ class Evaluate:
     def use(self, book: Book, *, downtime_ms: int = 0) -> None:
         """Judges by this book from now on; alerts go on where they are."""
         now = self._clock.now()
-        book.restore([alert for alert in self.alerts() if alert.alert not in NAMES], shift_ms=downtime_ms)
+        for reading in self._readings.values():
+            book.warm(reading)
+        book.restore(self.alerts(), shift_ms=downtime_ms)
         self._book = book
         self._judged_at = max(self._judged_at, now // SECOND_MS * SECOND_MS - SECOND_MS)
         self.wake()
 
     def alerts(self) -> list[Alert]:
         """The latest row of every fingerprint, with the figures of now."""
-        present = (*self._book.alerts(), *self._conditions.alerts())
-        return list((self._last_rows | {alert.fingerprint: alert for alert in present}).values())
+        return list((self._last_rows | {alert.fingerprint: alert for alert in self._book.alerts()}).values())
 
-    def say(self, condition: str, trouble: str | None) -> None:
-        """Something about the daemon itself is wrong, or right again."""
-        self._conditions.say(condition, trouble)
+    def rules(self) -> list[RuleFigures]:
+        """How every rule in force fares."""
+        return self._book.rules()
+
+    def observe(self, reading: SelfReading) -> None:
+        """Something about the daemon itself is wrong, or right again; it stands until the next one."""
+        self._readings[reading.condition] = reading
+        self._book.observe(reading)
         self.wake()
 
     def adopt(self, decision: Decision) -> None:
@@ -94,6 +100,11 @@ class Evaluate:
     def has_judged(self) -> bool:
         """The first evaluation is done."""
         return self._has_judged
+
+    @property
+    def lag_seconds(self) -> float:
+        """How long ago the last second was that is judged; up to a tick while nothing happens."""
+        return max(0.0, (self._clock.now() - self._judged_at) / 1000) if self._has_judged else 0.0
 
     def start_anew(self, fingerprints: Collection[str]) -> None:
         """A mitigation of these alerts was released."""
@@ -133,7 +144,6 @@ class Evaluate:
         first = max(self._judged_at + SECOND_MS, last - MOST_SECONDS * SECOND_MS)
         for at in range(first, last + 1, SECOND_MS):
             self._judge(at)
-        self.lag_seconds = max(0.0, (now - last) / 1000)
         await self._commit(now)
         if self._book.is_active:
             self.wake()
@@ -141,19 +151,24 @@ class Evaluate:
     def _judge(self, at: int) -> None:
         judgement = self._book.judge(at)
         self._judged_at, self._has_judged = at, True
-        self._note_errors({name: f"{type(error).__name__}: {error}" for name, error in judgement.errors})
-        changed, steps = self._conditions.judge(at)
-        changed += judgement.changed
-        self._changed |= {alert.fingerprint: alert for alert in changed}
-        self._steps += (*judgement.steps, *steps)
-        self._audit += [_entry(alert) for alert in changed if alert.state in _TOLD]
+        self._changed |= {alert.fingerprint: alert for alert in judgement.changed}
+        self._steps += judgement.steps
+        self._audit += [_entry(alert) for alert in judgement.changed if alert.state in _TOLD]
+        self._note_errors({name: f"{type(error).__name__}: {error}" for name, error in judgement.errors}, at)
 
-    def _note_errors(self, errors: dict[str, str]) -> None:
-        if errors != self._failing_rules:
-            text = "; ".join(f"{name} keeps its state: {error}" for name, error in errors.items())
-            self._failing_rules = errors
-            self._conditions.say(EVALUATION_FAILING, text or None)
+    def _note_errors(self, errors: dict[str, str], at: int) -> None:
+        """Only where everything is looked at, a rule that is not told can be judged again. The first such look tells
+        too that there are none: the last process may have had some."""
+        if at % COARSEST_MS:
+            errors = (self._failing_rules or {}) | errors
+        if errors == self._failing_rules or (at % COARSEST_MS and not errors):
+            return
+        text = "; ".join(f"{name} keeps its state: {error}" for name, error in errors.items())
+        if errors or self._failing_rules:
             log.log(logging.ERROR if errors else logging.INFO, "%s", text or "all rules can be judged again")
+        self._failing_rules = errors
+        failing = Condition.EVALUATION_FAILING
+        self.observe(SelfReading(condition=failing, holds=bool(errors), reason=text, emitted_at=at))
 
     async def _commit(self, now: int) -> None:
         mitigation = self._plan_mitigations(self._book.firing(), self._book.acting(), now)

@@ -1,7 +1,7 @@
 """Ingest: shows events to whoever judges as soon as they are in the spool, and stores them exactly once.
 
-What was shown but not stored when a process dies is read from the spool again; its successor's windows and rollups begin
-with what is stored, so nothing is counted twice.
+What was shown but not stored when a process dies is read from the spool again; the windows and rollups of its successor
+begin with what is stored, so nothing is counted twice.
 """
 
 import asyncio

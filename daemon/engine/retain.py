@@ -23,7 +23,7 @@ class Retention:
         store: EventStore,
         clock: Clock,
         keep_seconds: float,
-        keep_rollups_seconds: float = float("inf"),
+        keep_rollups_seconds: float,
         node_id: str = "",
     ) -> None:
         self._store = store
@@ -39,9 +39,9 @@ class Retention:
         needed = None if until is None else Resolution.HOUR.floor(until)
         await self._delete(self._store.prune, self._keep_seconds, needed)
         for resolution in Resolution:
-            longest = ROLLUPS_SECONDS.get(resolution, self._keep_rollups_seconds)
-            seconds = min(longest, self._keep_rollups_seconds)
-            await self._delete(partial(self._store.prune_rollups, resolution), seconds, needed)
+            seconds = ROLLUPS_SECONDS.get(resolution, self._keep_rollups_seconds)
+            prune = partial(self._store.prune_rollups, resolution)
+            await self._delete(prune, min(seconds, self._keep_rollups_seconds), needed)
 
     async def _delete(self, prune: Callable[[int, int], Awaitable[int]], seconds: float, needed: int | None) -> None:
         before = self._clock.now() - round(seconds * 1000)

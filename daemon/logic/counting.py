@@ -5,10 +5,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from daemon.domain.alerts_config import Rule, SelectionSpec
-from daemon.domain.event import CALLER_FAULTS, Event, Outcome, Source
+from daemon.domain.event import CALLER_FAULTS, Event, Outcome, Source, Wire
 from daemon.domain.selection import Selection
 
-_FINISHED = frozenset({Outcome.OK, Outcome.FAILED})
 _TELLS_FAULTS = frozenset({"fault", "status"})
 
 
@@ -24,8 +23,8 @@ def counted(of: Selection, bad: Selection, *, retries: bool) -> Callable[[Event]
 
     def is_counted(event: Event) -> bool:
         return (
-            event.outcome in _FINISHED
-            and event.is_model_call
+            (event.outcome is Outcome.OK or event.outcome is Outcome.FAILED)
+            and event.wire is not Wire.OTHER
             and (any_source or event.source is Source.CLIENT)
             and (any_attempt or event.attempt == 0)
             and of(event)

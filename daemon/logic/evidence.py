@@ -1,6 +1,6 @@
 """Evidence: when a ratio is proven to be too high, in the face of few samples, and of looking every second."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import exp, lgamma, log, log1p, sqrt
 from statistics import NormalDist
@@ -10,6 +10,10 @@ from daemon.domain.sample import Band, Counts
 
 SCAN = 8.0
 """Looks at overlapping windows are worth so many looks at windows that do not overlap."""
+LEAST_SECONDS = 600.0
+"""A shorter window is looked at no more strictly: looking back reaches further than it anyway."""
+MOST_BURST_SECONDS = 20.0
+"""A client that tries four times is done after 7 s, and most blips of a provider are."""
 
 
 def quantile(confidence: float) -> float:
@@ -44,10 +48,32 @@ def chance(samples: float, bad: float, normal: float) -> float:
     return min(1.0, exp(first) / (1 - falling))
 
 
-def surprise(suffixes: Iterable[Counts], normal: float, clump: float) -> float:
+def burst_seconds(window_seconds: float) -> float:
+    """Bad ones that are no further apart are one piece of evidence; 0 in windows too short to tell them apart."""
+    burst = min(window_seconds / 30, MOST_BURST_SECONDS)
+    return burst if burst >= 1 else 0.0
+
+
+def pieces(buckets: Iterable[tuple[float, Counts]], burst: float) -> Iterator[Counts]:
+    """What was counted since the beginning of each bucket that holds bad ones, a burst of them counted as one.
+
+    `buckets` are ages (seconds) and counts, the newest first; `burst` is in seconds, 0 counts each bad one by itself.
+    """
+    good = bad = 0
+    latest = -burst
+    for age, (samples, failed) in buckets:
+        good += samples - failed
+        if not failed or (bad and age - latest < burst):
+            continue
+        latest = age
+        bad += 1 if burst else failed
+        yield Counts(good + bad, bad)
+
+
+def surprise(suffixes: Iterable[Counts], normal: float, clump: float = 1.0) -> float:
     """The smallest chance of what was counted lately, since whichever instant; 1 when nothing was bad.
 
-    `suffixes` are counts from now back to older and older instants. `clump` bad ones together are one piece of evidence.
+    `suffixes` are counts from now back to older and older instants; `clump` bad ones are one piece of evidence.
     """
     least, seen = 1.0, 0
     for samples, bad in suffixes:
@@ -58,8 +84,8 @@ def surprise(suffixes: Iterable[Counts], normal: float, clump: float) -> float:
 
 
 def alpha(window_seconds: float, once_in_seconds: float) -> float:
-    """The surprise that comes by chance once in so long, to who looks at such a window all the time."""
-    return window_seconds / (once_in_seconds * SCAN)
+    """The surprise that comes by chance once in so long, to who looks all the time."""
+    return max(window_seconds, LEAST_SECONDS) / (once_in_seconds * SCAN)
 
 
 def clumping(buckets: Iterable[Counts]) -> float:
@@ -101,6 +127,37 @@ class Guards:
     def is_streak(self, streak: int) -> bool:
         """The last so many were all bad."""
         return self.in_a_row is not None and streak >= self.in_a_row
+
+    def is_row(self, row: "Row", lasting_seconds: float) -> bool:
+        """The last so many were all bad, lasted as long as `for` asks, and were not one client that tried again."""
+        if self.in_a_row is None or row.bad < self.in_a_row:
+            return False
+        lasted = row.latest - row.since >= lasting_seconds * 1000
+        return lasted and row.pieces >= min(PIECES_IN_A_ROW, self.in_a_row)
+
+
+PIECES_IN_A_ROW = 3
+PIECE_MS = 15_000
+
+
+class Row(NamedTuple):
+    """The bad ones since the last good one; instants are epoch ms."""
+
+    bad: int = 0
+    since: int = 0
+    latest: int = 0
+    pieces: int = 0
+    """Of evidence: bad ones within 15 s of its first are one."""
+    piece_at: int = 0
+
+    def then(self, at: int, *, bad: bool) -> "Row":
+        """The row after one more."""
+        if not bad:
+            return Row()
+        if not self.bad:
+            return Row(1, at, at, 1, at)
+        is_new = at - self.piece_at >= PIECE_MS
+        return Row(self.bad + 1, self.since, at, self.pieces + is_new, at if is_new else self.piece_at)
 
 
 class Extremes(NamedTuple):

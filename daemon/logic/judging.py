@@ -10,6 +10,7 @@ from daemon.domain.alert import Alert, AlertState, EpisodeStep, ResolvedBecause,
 from daemon.domain.alerts_config import AlertsConfig, Rule
 from daemon.domain.labels import Labels
 from daemon.domain.rollup import Rollup
+from daemon.domain.rule_figures import RuleFigures
 from daemon.domain.sample import Band, Query
 from daemon.logic.evidence import Extremes, extremes
 from daemon.logic.lifecycle import end
@@ -349,6 +350,25 @@ class Book:
         """Fingerprints of those whose evidence raises at this moment: only they may start anything."""
         series = (series for _, account in self._places.values() for series in account.series.values())
         return frozenset(alert.fingerprint for one in series for alert in one.acting())
+
+    def rules(self) -> list[RuleFigures]:
+        """How every rule fares, in the order of the file."""
+        return [self._figures(table, account) for table, account in self._places.values()]
+
+    def _figures(self, table: _Table, account: _Account) -> RuleFigures:
+        rule, error = account.rule, self._errors.get(account.rule.alert)
+        alerts = [alert for series in account.series.values() for alert in series.alerts.values()]
+        return RuleFigures(
+            alert=rule.alert,
+            kind=rule.kind,
+            levels=tuple(rule.levels),
+            series=len(table.tally.tracks),
+            pending=sum(alert.state is AlertState.PENDING for alert in alerts),
+            firing=sum(alert.is_firing for alert in alerts),
+            displaced=table.tally.displaced_total,
+            error=None if error is None else f"{type(error).__name__}: {error}",
+            degraded=rule.is_degraded(table.coverage(self._judged_at)),
+        )
 
     def _present(self) -> Iterator[Alert]:
         for table, account in self._places.values():

@@ -99,13 +99,23 @@ class ProviderFigures:
         return found
 
 
-def figures_of(rollups: Iterable[Rollup]) -> dict[str, Mapping[str, Any]]:
-    """The same figures out of the rollups of clients' events."""
-    buckets: dict[str, _Bucket] = {}
-    for rollup in rollups:
-        if rollup.series.source is Source.CLIENT:
-            buckets.setdefault(rollup.series.provider_key, _Bucket()).add_rollup(rollup)
-    return {provider_key: _said(bucket) for provider_key, bucket in sorted(buckets.items()) if bucket.requests}
+class RolledFigures:
+    """The same figures out of rollups."""
+
+    def __init__(self) -> None:
+        self._buckets: dict[str, _Bucket] = {}
+
+    def add(self, rollups: Iterable[Rollup]) -> None:
+        """Counts those of clients."""
+        for rollup in rollups:
+            if rollup.series.source is Source.CLIENT:
+                self._buckets.setdefault(rollup.series.provider_key, _Bucket()).add_rollup(rollup)
+
+    def figures(self) -> dict[str, Mapping[str, Any]]:
+        """As those of `ProviderFigures`."""
+        return {
+            provider_key: _said(bucket) for provider_key, bucket in sorted(self._buckets.items()) if bucket.requests
+        }
 
 
 def _said(bucket: _Bucket) -> Mapping[str, Any]:

@@ -13,8 +13,6 @@ from daemon.logic.histogram import Histogram
 
 MOST_SERIES = 2000
 """In one bucket, about 3 MB; those that come after are counted together."""
-BUCKETS_IN_WINDOW = 12
-"""At least so many, or the bucket that the window begins in weighs too much."""
 COARSER = {Resolution.TEN_SECONDS: Resolution.MINUTE, Resolution.MINUTE: Resolution.HOUR}
 FINISHED = frozenset({Outcome.OK, Outcome.FAILED})
 
@@ -23,8 +21,8 @@ Key = tuple[tuple[Any, ...], tuple[Any, ...]]
 
 
 def coarsest(window_seconds: float) -> Resolution:
-    """The longest buckets that still draw a window."""
-    fitting = [one for one in Resolution if one.ms * BUCKETS_IN_WINDOW <= window_seconds * 1000]
+    """The longest buckets of which two or more are in a window."""
+    fitting = [one for one in Resolution if 2 * one.ms <= window_seconds * 1000]
     return fitting[-1] if fitting else Resolution.TEN_SECONDS
 
 

@@ -59,7 +59,7 @@ class Track:
         if (measure := self._query.measure) is not None and (value := measure(item)) is not None:
             self._keep(at, value)
         if (model := getattr(item, "requested_model", None)) is not None:
-            self._count_model(_SUFFIX.sub("", model), at, bad)
+            self._count_model(_SUFFIX.sub("", model) if model[-1:] == ")" else model, at, bad)
 
     def reading(self, at: int, floor: int) -> "TrackReading":
         """What can be read of it at an instant; nothing from before `floor`."""
@@ -193,6 +193,8 @@ class Tally:
         self.displaced_total = 0
         """Label sets that had to make room for others."""
         self._baselines: Mapping[Labels, float] = {}
+        self._names = sorted(query.by)
+        self._known: dict[tuple[Any, ...], Labels] = {}
 
     def learn(self, baselines: Mapping[Labels, float]) -> None:
         """What is usual for each label set."""
@@ -204,7 +206,7 @@ class Tally:
         """One item, if it is counted at all. Label sets that are busy do not make room for others; those that are
         known from the past are not new ones."""
         if self.query.of(item):
-            labels = tuple(sorted((name, label_of(getattr(item, name, None))) for name in self.query.by))
+            labels = self._labels_of(item)
             track = self.tracks.get(labels) or self._admit(labels, 0 if is_past else at, is_busy)
             track.count(item, at)
             self.dirty.add(track.labels)
@@ -215,6 +217,15 @@ class Tally:
             track = self.tracks[labels] = Track(self.query, labels, began_at)
             track.baseline = self._baselines.get(labels)
         return track
+
+    def _labels_of(self, item: Any) -> Labels:
+        values = tuple([getattr(item, name, None) for name in self._names])
+        if (labels := self._known.get(values)) is None:
+            labels = tuple(zip(self._names, map(label_of, values), strict=True))
+            if len(self._known) > 2 * self.query.most_series:
+                self._known.clear()
+            self._known[values] = labels
+        return labels
 
     def _admit(self, labels: Labels, at: int, is_busy: Callable[[Labels], bool]) -> Track:
         if len(self.tracks) >= self.query.most_series:

@@ -21,16 +21,18 @@ class Ring:
     def __init__(self, width_ms: int, span_seconds: float) -> None:
         self._width = width_ms
         self._span = -(-round(span_seconds * 1000) // width_ms)
-        self._buckets: dict[int, Counts] = {}
+        self._buckets: dict[int, list[int]] = {}
+        """Samples and bad ones."""
 
     def add(self, at: int, samples: int, bad: int) -> None:
         """Counts at an instant."""
         index = at // self._width
-        before = self._buckets.get(index)
-        if before is None:
+        bucket = self._buckets.get(index)
+        if bucket is None:
             self._forget(index - self._span)
-            before = Counts(0, 0)
-        self._buckets[index] = Counts(before.samples + samples, before.bad + bad)
+            bucket = self._buckets[index] = [0, 0]
+        bucket[0] += samples
+        bucket[1] += bad
 
     def counts(self, at: int, window_seconds: float, floor: int = 0) -> Counts:
         """What was counted in the window that ends just before an instant; nothing from before `floor`."""
@@ -71,7 +73,7 @@ class Ring:
         newest = (at - 1) // self._width
         oldest = max(newest - self._span + 1, floor // self._width)
         for index in sorted((index for index in self._buckets if oldest <= index <= newest), reverse=True):
-            yield index, self._buckets[index]
+            yield index, Counts(*self._buckets[index])
 
     def _forget(self, oldest: int) -> None:
         for index in [index for index in self._buckets if index < oldest]:

@@ -11,17 +11,30 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from msgspec.structs import replace
 from sqlalchemy import text
 
 from daemon.adapters.store import Store, open_store, schema_is_current, upgrade
 from daemon.adapters.store.dialects import writer_engine
 from daemon.adapters.store.tables import metadata
+from daemon.adapters.store.vocabulary import NEW_PER_HOUR
 from daemon.domain.decision import Decision
 from daemon.domain.errors import CannotStart, StoreFailure
 from daemon.domain.event import Event
+from daemon.domain.rollup import OTHER, Closed, Resolution, series_of
 from daemon.ports import EventQuery, Watermark
 from tests.contracts.conftest import MIGRATIONS
-from tests.contracts.things import NOON, a_mitigation, a_notification, an_alert, an_entry, bare, full, full_mitigation
+from tests.contracts.things import (
+    NOON,
+    a_mitigation,
+    a_notification,
+    a_rollup,
+    an_alert,
+    an_entry,
+    bare,
+    full,
+    full_mitigation,
+)
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -55,6 +68,18 @@ async def test_a_failing_watermark_takes_its_events_with_it(store: Store, databa
     sql(database_url, "ALTER TABLE hidden RENAME TO applied")
     assert await listed(store) == [first]
     assert await store.events.watermarks() == mark(1)
+
+
+async def test_a_failing_rollup_takes_its_events_with_it(store: Store, database_url: str) -> None:
+    closed = Closed(node_id="", until=NOON, rows=(a_rollup(), a_rollup(resolution=Resolution.HOUR)))
+    sql(database_url, "ALTER TABLE rolled RENAME TO hidden")
+    with pytest.raises(StoreFailure):
+        await store.events.append([full()], mark(1), NOON, closed)
+    sql(database_url, "ALTER TABLE hidden RENAME TO rolled")
+    assert [*await listed(store), *await store.events.watermarks()] == []
+    assert [await store.events.rollups(resolution, 0, 2 * NOON, {}) for resolution in Resolution] == [[], [], []]
+    await store.events.append([full()], mark(1), NOON, closed)
+    assert [len(await store.events.rollups(resolution, 0, 2 * NOON, {})) for resolution in Resolution] == [1, 0, 1]
 
 
 async def test_words_of_a_rolled_back_batch_are_learnt_again(store: Store, database_url: str) -> None:
@@ -122,6 +147,81 @@ async def test_no_value_of_a_row_is_in_an_error(store: Store, database_url: str)
         await store.events.append([full(credential="canary-3f1c")], mark(1), NOON)
     assert "canary-3f1c" not in str(refusal.value)
     assert "canary-3f1c" not in str(refusal.value.__cause__)
+
+
+# ---- what callers may invent -----------------------------------------------------------------------------------------
+
+
+def invented(number: int) -> Event:
+    """Everything that a caller or an upstream can make up, made up."""
+    name = f"invented-{number}"
+    return full(
+        method=name,
+        endpoint=name,
+        requested_model=name,
+        model_id=name,
+        prefix=name,
+        provider_key=name,
+        workload=name,
+        client_key_id=name,
+        client=name,
+        response_model=name,
+        finish_reason=name,
+        thinking_requested_level=name,
+        thinking_requested_budget=number,
+    )
+
+
+async def test_ten_thousand_invented_names_do_not_grow_the_vocabularies(store: Store, database_url: str) -> None:
+    await store.events.append([known := full()], mark(1), NOON)
+    flood = [invented(number) for number in range(10_000)]
+    for start in range(0, len(flood), 2000):
+        rows = [a_rollup(series=series_of(event), part=event.event_id) for event in flood[start : start + 2000]]
+        closed = Closed(node_id="", until=NOON, rows=tuple(rows))
+        await store.events.append(flood[start : start + 2000], mark(start), NOON, closed)
+    await store.events.append([again := replace(known, event_id=flood[-1].event_id + 1)], mark(10_000), NOON)
+    for vocabulary, others in {"series": 1, "result": 1, "think": 1, "dim": 5}.items():
+        ((entries,),) = sql(database_url, f"SELECT count(*) FROM {vocabulary}")
+        assert entries <= NEW_PER_HOUR + others
+    newest, last, *_ = await listed(store)
+    assert newest == again
+    assert (last.requested_model, last.provider_key, last.client_key_id) == (OTHER, OTHER, OTHER)
+    assert (last.node_id, last.status, last.fault, last.mitigation_ids) == (
+        known.node_id,
+        known.status,
+        known.fault,
+        known.mitigation_ids,
+    )
+    assert sum(1 for _ in store.events.replay(0)) == 10_002
+    assert len(await store.events.rollups(Resolution.TEN_SECONDS, 0, 2 * NOON, {})) == 10_000
+
+
+async def test_the_next_hour_takes_up_new_names_again(store: Store) -> None:
+    await store.events.append([invented(number) for number in range(1100)], mark(1), NOON)
+    await store.events.append([full(workload="too many")], mark(2), NOON)
+    await store.events.append([full(workload="too many")], mark(3), NOON + 3_600_000)
+    assert [event.workload for event in (await listed(store))[:2]] == ["too many", OTHER]
+
+
+async def test_after_a_restart_names_that_are_stored_are_no_new_ones(database_url: str) -> None:
+    for names in (range(900), range(950)):
+        store = open_store(database_url)
+        await store.events.append([invented(number) for number in names], mark(1), NOON)
+        await store.events.append([invented(number) for number in range(1000, 1050)], mark(1), NOON)
+        await store.events.append([invented(number) for number in range(1900, 1950)], mark(1), NOON)
+        assert await store.events.events(EventQuery(where={"workload": OTHER})) == []
+        await store.close()
+
+
+async def test_a_batch_that_is_tried_again_does_not_use_up_the_hour(store: Store, database_url: str) -> None:
+    flood = [invented(number) for number in range(NEW_PER_HOUR)]
+    sql(database_url, "ALTER TABLE applied RENAME TO hidden")
+    for _ in range(2):
+        with pytest.raises(StoreFailure):
+            await store.events.append(flood, mark(1), NOON)
+    sql(database_url, "ALTER TABLE hidden RENAME TO applied")
+    await store.events.append(flood, mark(1), NOON)
+    assert await store.events.events(EventQuery(where={"workload": OTHER})) == []
 
 
 # ---- durable ---------------------------------------------------------------------------------------------------------

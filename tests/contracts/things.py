@@ -10,6 +10,8 @@ from daemon.domain.audit import AuditEntry
 from daemon.domain.event import EVENT_FIELDS, Event, Fault, Outcome, Source, Wire, id_floor
 from daemon.domain.mitigation import Effect, Mitigation, MitigationState, Mode
 from daemon.domain.notification import Notification, NotificationReason, NotificationStatus
+from daemon.domain.rollup import TOKENS, Resolution, Rollup, Series, Sum, Think
+from daemon.logic.histogram import Histogram
 
 NOON = 1_790_000_000_000
 
@@ -87,6 +89,51 @@ def full(at: int = NOON, **changes: Any) -> Event:
     return bare(at, **{**FULL, **changes})
 
 
+SERIES = Series(
+    node_id="node-a",
+    method="POST",
+    endpoint="/v1/responses",
+    wire=Wire.OPENAI_RESPONSES,
+    stream=True,
+    requested_model="team/gpt-5.3-codex-spark",
+    model_id=None,
+    prefix="team",
+    provider_key="codex",
+    provider_evidence="trace",
+    workload=None,
+    source=Source.CLIENT,
+)
+THINK = Think("level", "high", 24_576, "budget", None, None, False, "usage_queue")
+
+
+def a_rollup(**changes: Any) -> Rollup:
+    """A rollup that has counted nothing."""
+    facts: dict[str, Any] = {
+        "resolution": Resolution.TEN_SECONDS,
+        "bucket": NOON,
+        "part": 1,
+        "series": SERIES,
+        "think": THINK,
+    }
+    return Rollup(**facts | changes)
+
+
+def full_rollup() -> Rollup:
+    durations = Histogram()
+    durations.add(0)
+    durations.add(1234.5, 300)
+    return a_rollup(
+        requests=12,
+        ok=9,
+        failed=3,
+        retries=2,
+        faults={Fault.PROVIDER_QUOTA: 3, Fault.CLIENT_ERROR: 1},
+        tokens={name: Sum(10**12 + place, 5 + place) for place, name in enumerate(TOKENS)},
+        duration_ms=durations.encode(),
+        ttft_ms=Histogram().encode(),
+    )
+
+
 def an_alert(fingerprint: str = "f1", **changes: Any) -> Alert:
     facts: dict[str, Any] = {
         "fingerprint": fingerprint,
@@ -112,6 +159,7 @@ def full_alert() -> Alert:
         bad=153,
         lower_bound=0.1,
         window_seconds=600.5,
+        expression="5e1ec7",
         summary="12.3 % of 1,240 turns: 429 — “codex”",
         runbook="https://example.org/runbook",
         models=("a", "b"),

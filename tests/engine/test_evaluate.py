@@ -5,16 +5,20 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from daemon.adapters.config.alerts_file import without_a_file
 from daemon.domain.alert import Alert, AlertState, EpisodeStep, Severity
-from daemon.domain.alerts_config import AlertsConfig
+from daemon.domain.alerts_config import AlertsConfig, Rule
 from daemon.domain.decision import Decision
 from daemon.domain.errors import StoreFailure
 from daemon.domain.mitigation import Mitigation
 from daemon.domain.notification import Notification, NotificationReason
+from daemon.domain.sample import Verdict
+from daemon.domain.self_reading import Condition, SelfReading
 from daemon.engine.desk import Desk
 from daemon.engine.evaluate import GRACE_MS, Evaluate
 from daemon.engine.ingest import Arrival
-from daemon.logic.conditions import CONFIG_RELOAD_FAILED
+from daemon.logic.rules.ratio import RatioRule
+from daemon.logic.rules.state import StateRule
 from tests.contracts.things import a_mitigation
 from tests.fakes.clock import FakeClock
 from tests.fakes.ledger import MemoryLedger
@@ -131,20 +135,103 @@ async def test_a_mitigations_own_events_are_no_evidence_for_its_owners_also_afte
     assert {alert.state for alert in again.alerts()} == {AlertState.RESOLVED}
 
 
-async def test_trouble_of_our_own_is_an_alert_like_any_other() -> None:
+def a_reading(condition: Condition, at: int, reason: str = "") -> SelfReading:
+    """It holds where there is a reason."""
+    return SelfReading(condition=condition, holds=bool(reason), reason=reason, emitted_at=at)
+
+
+@pytest.fixture
+def built_in() -> tuple[Rule, ...]:
+    return without_a_file({"state": StateRule}).rules
+
+
+def told(scene: Scene) -> list[str]:
+    return [row.reason.value for row in scene.ledger.notification_rows.values()]
+
+
+async def test_trouble_of_our_own_is_an_alert_like_any_other(built_in: tuple[Rule, ...]) -> None:
     scene = Scene()
-    evaluate = scene.open(RULE)
-    evaluate.say(CONFIG_RELOAD_FAILED, "alerts.yaml:3:1: rules: not a list")
+    evaluate = scene.open(RULE, *built_in)
+    evaluate.observe(a_reading(Condition.CONFIG_RELOAD_FAILED, T0, "alerts.yaml:3:1: rules: not a list"))
     await evaluate.step(T0 + 5000)
     [alert] = evaluate.alerts()
     assert (alert.alert, alert.state, alert.summary) == (
-        CONFIG_RELOAD_FAILED,
+        "ConfigReloadFailed",
         AlertState.FIRING,
         "alerts.yaml:3:1: rules: not a list",
     )
-    again = scene.open()
-    await again.step(T0 + 9000)
-    assert [row.reason.value for row in scene.ledger.notification_rows.values()] == ["opened", "closed"]
+    evaluate.observe(a_reading(Condition.CONFIG_RELOAD_FAILED, T0 + 5000))
+    await evaluate.step(T0 + 9000)
+    assert told(scene) == ["opened", "closed"]
+
+
+async def test_a_reload_forgets_nothing_of_ourselves(built_in: tuple[Rule, ...]) -> None:
+    scene = Scene()
+    evaluate = scene.open(*built_in)
+    evaluate.observe(a_reading(Condition.STORE_FAILING, T0, "the disk is full"))
+    evaluate.use(evaluate.open(AlertsConfig(rules=built_in)))  # before anything was judged
+    scene.clock.advance(40)
+    await evaluate.step(scene.clock.now())
+    assert [alert.summary for alert in evaluate.alerts()] == ["the disk is full"]
+    evaluate.use(evaluate.open(AlertsConfig(rules=built_in)))
+    evaluate.observe(a_reading(Condition.STORE_FAILING, scene.clock.now()))
+    await evaluate.step(scene.clock.now() + 3000)
+    assert told(scene) == ["opened", "closed"]
+
+
+async def test_a_restarted_process_holds_its_troubles_until_it_has_looked(built_in: tuple[Rule, ...]) -> None:
+    scene = Scene()
+    evaluate = scene.open(*built_in)
+    evaluate.observe(a_reading(Condition.CONFIG_RELOAD_FAILED, T0, "broken"))
+    await evaluate.step(T0 + 5000)
+    again = scene.open(*built_in)
+    await again.step(T0 + 20_000)
+    assert told(scene) == ["opened"]
+    again.observe(a_reading(Condition.CONFIG_RELOAD_FAILED, T0 + 20_000))
+    await again.step(T0 + 25_000)
+    assert told(scene) == ["opened", "closed"]
+
+
+class BrokenRule(RatioRule):
+    def judge(self, *question: object) -> Verdict:
+        raise ZeroDivisionError("a mood")
+
+
+BROKEN = BrokenRule.model_validate(RULE.model_dump(by_alias=True) | {"alert": "Broken", "by": ()})
+
+
+async def test_a_rule_that_cannot_be_judged_is_told_once_and_until_it_can(built_in: tuple[Rule, ...]) -> None:
+    scene = Scene()
+    evaluate = scene.open(BROKEN, *built_in)
+    await scene.play(evaluate, 20, bad=False)
+    [alert] = evaluate.alerts()
+    assert (alert.alert, alert.summary) == (
+        "EvaluationFailing",
+        "Broken keeps its state: ZeroDivisionError: a mood",
+    )
+    again = scene.open(RULE, *built_in)  # and the first look of the next process tells that all is well
+    await scene.play(again, 5, bad=False)
+    assert told(scene) == ["opened", "closed"]
+
+
+async def test_a_rule_that_is_seldom_looked_at_fails_all_the_while(built_in: tuple[Rule, ...]) -> None:
+    scene = Scene()
+    evaluate = scene.open(BROKEN, *built_in)
+    for _ in range(10):
+        await scene.play(evaluate, 1, bad=False)
+        for _ in range(5):
+            scene.clock.advance(1.0)
+            await evaluate.step(scene.clock.now() + GRACE_MS)
+    assert told(scene) == ["opened"]
+
+
+async def test_how_far_it_lags_behind_is_told_by_what_was_judged_last() -> None:
+    scene = Scene()
+    evaluate = scene.open(RULE)
+    assert evaluate.lag_seconds == 0
+    await evaluate.step(T0 + 5000 + GRACE_MS)
+    scene.clock.advance(45)
+    assert evaluate.lag_seconds == 40
 
 
 async def test_a_long_pause_is_judged_at_its_end_without_judging_each_second_of_it() -> None:

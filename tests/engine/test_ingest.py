@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -9,7 +10,8 @@ from msgspec.structs import replace
 
 from daemon.domain.errors import StoreFailure
 from daemon.domain.event import Event
-from daemon.engine.ingest import Arrival, Ingest
+from daemon.domain.rollup import Resolution
+from daemon.engine.ingest import LATE_MS, Arrival, Ingest
 from tests.fakes.clock import FakeClock
 from tests.fakes.event_store import MemoryEventStore
 from tests.fakes.memory_spool import MemorySpool
@@ -84,6 +86,26 @@ async def test_a_store_that_refuses_leaves_everything_in_the_spool(desk: Desk) -
     await ingest.catch_up()
     assert len(desk.store.rows) == 1
     assert [len(arrival.events) for arrival in desk.arrivals] == [1]
+
+
+async def test_rows_that_a_refusing_store_did_not_take_are_offered_again(desk: Desk) -> None:
+    ingest = desk.ingest()
+    for second, unwritten in ((0, 1), (20, 2), (40, 1)):
+        desk.spool.write(an_event(T0 + second * 1000))
+        desk.clock.advance(20.0)
+        desk.store.failing = second == 20
+        with suppress(StoreFailure):
+            await ingest.catch_up()
+        assert sum(row.requests for row in ingest.unwritten(Resolution.TEN_SECONDS)) == unwritten
+    assert [row.requests for row in desk.store.rolled.values()] == [1, 1]
+    assert sum(row.requests for row in ingest.unwritten(Resolution.HOUR)) == 3
+
+
+async def test_a_clock_of_an_event_that_runs_ahead_closes_nothing_early(desk: Desk) -> None:
+    ingest = desk.ingest()
+    desk.spool.write(an_event(T0), an_event(T0 + 86_400_000))
+    await ingest.catch_up()
+    assert (desk.store.rolled, desk.store.rolled_up_to) == ({}, {"": T0 - LATE_MS})
 
 
 async def test_events_are_shown_at_once_and_stored_every_now_and_then(desk: Desk) -> None:

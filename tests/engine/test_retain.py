@@ -3,12 +3,15 @@
 import pytest
 
 from daemon.domain.errors import StoreFailure
+from daemon.domain.rollup import Closed, Resolution
 from daemon.engine.retain import PIECE, Retention
-from tests.contracts.things import bare
+from tests.contracts.things import NOON, a_rollup, bare
 from tests.fakes.clock import FakeClock
 from tests.fakes.event_store import MemoryEventStore
 
-WEEK = 7 * 86_400.0
+DAY = 86_400.0
+WEEK, YEAR = 7 * DAY, 365 * DAY
+YEAR_MS = round(YEAR * 1000)
 
 
 @pytest.fixture
@@ -25,19 +28,51 @@ async def test_what_is_older_than_retention_goes_in_pieces(store: MemoryEventSto
     old, young = clock.now() - 1, clock.now()
     await store.append([bare(old) for _ in range(2 * PIECE + 5)] + [kept := bare(young)], {}, clock.now())
     clock.advance(WEEK)
-    await Retention(store, clock, WEEK).run()
+    await Retention(store, clock, WEEK, YEAR).run()
     assert list(store.rows.values()) == [kept]
     assert store.prunes == [PIECE, PIECE, 5]
 
 
 async def test_nothing_too_old_is_one_question(store: MemoryEventStore, clock: FakeClock) -> None:
     await store.append([kept := bare(clock.now())], {}, clock.now())
-    await Retention(store, clock, WEEK).run()
+    await Retention(store, clock, WEEK, YEAR).run()
     assert list(store.rows.values()) == [kept]
     assert store.prunes == [0]
+
+
+@pytest.mark.parametrize(
+    ("resolution", "days"), [(Resolution.TEN_SECONDS, 0.25), (Resolution.MINUTE, 30), (Resolution.HOUR, 365)]
+)
+async def test_the_finer_a_rollup_the_sooner_it_goes(
+    store: MemoryEventStore, clock: FakeClock, resolution: Resolution, days: float
+) -> None:
+    rows = [a_rollup(resolution=resolution, bucket=NOON + number * resolution.ms, part=number) for number in range(3)]
+    await store.append([], {}, NOON, Closed(node_id="", until=NOON + 10 * YEAR_MS, rows=tuple(rows)))
+    clock.advance((NOON + 2 * resolution.ms - clock.now()) / 1000 + days * DAY)
+    await Retention(store, clock, WEEK, YEAR).run()
+    assert list(store.rolled.values()) == rows[2:]
+
+
+async def test_no_rollup_is_kept_longer_than_rollups_may_be(store: MemoryEventStore, clock: FakeClock) -> None:
+    rows = tuple(a_rollup(resolution=resolution, bucket=NOON) for resolution in Resolution)
+    await store.append([], {}, NOON, Closed(node_id="", until=NOON + YEAR_MS, rows=rows))
+    clock.advance((NOON - clock.now()) / 1000 + 2 * 3600.0)
+    await Retention(store, clock, WEEK, 3600.0).run()
+    assert store.rolled == {}
+
+
+async def test_what_no_hour_holds_yet_is_kept_through_any_idle_time(store: MemoryEventStore, clock: FakeClock) -> None:
+    until = Resolution.HOUR.floor(NOON) + 1_800_000
+    closed = [a_rollup(bucket=until - 10_000), a_rollup(resolution=Resolution.MINUTE, bucket=until - 60_000)]
+    await store.append([kept := bare(until + 3)], {}, until, Closed(node_id="n", until=until, rows=tuple(closed)))
+    clock.advance((until - clock.now()) / 1000 + YEAR)
+    await Retention(store, clock, WEEK, YEAR, "n").run()
+    assert (list(store.rows.values()), list(store.rolled.values())) == ([kept], closed)
+    await Retention(store, clock, WEEK, YEAR, "another").run()
+    assert (store.rows, store.rolled) == ({}, {})
 
 
 async def test_a_store_that_refuses_is_the_schedules_to_report(store: MemoryEventStore, clock: FakeClock) -> None:
     store.failing = True
     with pytest.raises(StoreFailure):
-        await Retention(store, clock, WEEK).run()
+        await Retention(store, clock, WEEK, YEAR).run()

@@ -13,6 +13,7 @@ from daemon.domain.event import Event, EventIds, Fault, Outcome, Source, Wire
 from daemon.domain.labels import fingerprint, labels_of
 from daemon.domain.mitigation import Effect, Mitigation, MitigationState, Mode
 from daemon.domain.notification import Notification, NotificationReason, NotificationStatus
+from daemon.domain.rule_figures import RuleFigures
 from daemon.ports import EventQuery
 
 NOW = 1_795_514_400_000  # 2026-11-24T10:00:00Z
@@ -57,6 +58,21 @@ def a_mitigation(name: str = "fallback", **changes: Any) -> Mitigation:
         "evidence": "20% of 50 turns failed",
     }
     return Mitigation(**facts | changes)
+
+
+def some_figures(name: str = "ProviderRateLimited", **changes: Any) -> RuleFigures:
+    facts: dict[str, Any] = {
+        "alert": name,
+        "kind": "ratio",
+        "levels": (Severity.WARNING, Severity.CRITICAL),
+        "series": 0,
+        "pending": 0,
+        "firing": 0,
+        "displaced": 0,
+        "error": None,
+        "degraded": False,
+    }
+    return RuleFigures(**facts | changes)
 
 
 def events(count: int = 60) -> list[Event]:
@@ -170,6 +186,12 @@ class FakeOperations:
             ),
             an_alert("ProviderErrorRatio", Severity.WARNING, state=AlertState.INACTIVE, fired_at=None),
         ]
+        self.rule_rows = [
+            some_figures(series=3, firing=2),
+            some_figures("SparkErrorRatio", series=1, firing=1),
+            some_figures("ThinkingMismatch", series=1000, pending=1, displaced=17, degraded=True),
+            some_figures("ZeroUsageUnderLoad", error="ZeroDivisionError: division by zero"),
+        ]
         self.mitigation_rows = [
             a_mitigation(),
             a_mitigation(
@@ -263,6 +285,9 @@ class FakeOperations:
 
     async def alerts(self) -> Sequence[Alert]:
         return self._stored(self.alert_rows)
+
+    async def rules(self) -> Sequence[RuleFigures]:
+        return self.rule_rows
 
     async def providers(self, window_seconds: float) -> Mapping[str, Mapping[str, Any]]:
         self.windows.append(window_seconds)

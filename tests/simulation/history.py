@@ -1,5 +1,6 @@
 """What has happened in a simulated world so far, as an observer beside it knows it: the laws read it."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -59,6 +60,9 @@ class History:
     committed: Memory = field(default_factory=Memory)
     told: dict[str, Severity | None] = field(default_factory=dict)
     """By episode: the highest severity after its last committed step."""
+    openings: Counter[str] = field(default_factory=Counter)
+    """By episode: how often it was opened, and at the last message that named it."""
+    heard: Counter[str] = field(default_factory=Counter)
     steps: list[EpisodeStep] = field(default_factory=list)
     """Committed ones."""
     waiting: list[EpisodeStep] = field(default_factory=list)
@@ -70,6 +74,8 @@ class History:
     """What `ran` was at the last judgement."""
     errors: tuple[str, ...] = ()
     """Rules that the last judgement could not judge."""
+    errors_changed: int = 0
+    """What `ran` was when they became others."""
     failures_told: int = 0
     """How often this bad mood was announced."""
     firing: Sequence[Alert] = ()
@@ -111,7 +117,7 @@ class History:
     def started(self) -> None:
         """A process took up where another stopped; what the file says now is news to it."""
         self.judged_ran = self.ran_before = self.ran
-        self.rules_changed, self.failures_told = True, 0
+        self.rules_changed, self.failures_told, self.errors, self.errors_changed = True, 0, (), self.ran
 
     def judged(self, at: int, changed: Sequence[Alert], steps: Sequence[EpisodeStep]) -> list[Change]:
         """The changes of a judgement, each with what was before."""
@@ -130,6 +136,11 @@ class History:
         return change
 
     # ---- what the laws ask ---------------------------------------------------------------------------------------
+
+    @property
+    def own(self) -> frozenset[str]:
+        """Fingerprints of alerts that are not about events."""
+        return frozenset(alert.fingerprint for alert in self.firing if alert.alert not in self.rules)
 
     def between(self, alert: Alert, since: int, until: int) -> Iterator[Event]:
         """Counted events of the series of an alert that were emitted from an instant on and before another."""

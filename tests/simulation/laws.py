@@ -2,20 +2,26 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from daemon.domain.alert import Alert, AlertState, EpisodeChange, ResolvedBecause, Severity
 from daemon.domain.decision import Decision
 from daemon.domain.notification import NotificationReason, NotificationStatus
-from daemon.logic.conditions import EVALUATION_FAILING, NAMES
-from daemon.logic.judging import WHOLE_COVERAGE, Judgement
+from daemon.logic.judging import Judgement
 from daemon.logic.rules.ratio import RatioRule
 from tests.simulation.history import Change, History, is_bad
-from tests.simulation.rules import STREAK
+from tests.simulation.rules import EVALUATION_FAILING, STREAK
 
 SLACK_MS = 10_000
 """A bucket: windows begin and end at buckets."""
+WHOLE_COVERAGE = 0.8
+"""Of the events that were emitted in a window: below it nothing new is acted on."""
+MOMENT_MS = 1_000
+"""Seconds are judged a moment after they end."""
 PROMPT_MS = 3_000
 """From what happens to what is made of it, while the process runs."""
+SELDOM_SECONDS = 7
+"""So often it is looked at what acts and shows, and whenever that changes: it costs much."""
 
 State = AlertState
 ALLOWED = {
@@ -50,7 +56,7 @@ def nothing_fires_before_its_time(change: Change, history: History) -> Iterator[
         bad = [event for event in history.between(change.after, oldest, change.at) if is_bad(event)]
         began = min((history.emitted[event.event_id] for event in bad), default=change.ran)
         began = min(began, change.began_ran) if change.before is State.PENDING else began
-        if change.ran - began < wanted:
+        if change.ran - began < wanted - MOMENT_MS:
             yield f"fired after {change.ran - began} of {wanted} ms"
 
 
@@ -60,7 +66,7 @@ def nothing_is_cleared_before_its_time(change: Change, history: History) -> Iter
     if change.after.resolved_because is ResolvedBecause.CLEARED and change.after.state is State.RESOLVED and rule:
         wanted = 1000 * _of_level(rule, change.after.severity, "keep_firing_for")
         served = change.ran - change.began_ran if change.before is State.CLEARING else 0
-        if served < wanted:
+        if served < wanted - MOMENT_MS * (wanted > 0):
             yield f"cleared after {served} of {wanted} ms"
 
 
@@ -77,9 +83,9 @@ def missing_data_resolves_only_in_the_end(change: Change, history: History) -> I
 def only_a_changed_file_removes(change: Change, history: History) -> Iterator[str]:
     """An alert ends for its rule's sake only when the rules were changed."""
     because = change.after.resolved_because
-    if change.after.state is State.RESOLVED and because not in (ResolvedBecause.CLEARED, ResolvedBecause.NO_DATA):
-        if not history.rules_changed:
-            yield f"resolved as {because} though no rule changed"
+    of_itself = because in (ResolvedBecause.CLEARED, ResolvedBecause.NO_DATA)
+    if change.after.state is State.RESOLVED and not of_itself and not history.rules_changed:
+        yield f"resolved as {because} though no rule changed"
 
 
 def a_rule_that_raises_keeps_its_state(change: Change, history: History) -> Iterator[str]:
@@ -90,7 +96,7 @@ def a_rule_that_raises_keeps_its_state(change: Change, history: History) -> Iter
 
 def a_healthy_day_opens_nothing(change: Change, history: History) -> Iterator[str]:
     """Where no provider fails, nothing is even suspected."""
-    if history.healthy:
+    if history.healthy and change.after.alert != EVALUATION_FAILING:
         yield f"{change.after.state} on a healthy day"
 
 
@@ -121,11 +127,8 @@ def the_story_agrees_with_the_alerts(history: History) -> Iterator[str]:
 
 def no_step_is_lost(history: History) -> Iterator[str]:
     """What was judged is in the next decision that is committed, also when the store refused the one before."""
-    offered = [step for step in history.offered if step.alert.alert not in NAMES]
-    if [(step.episode, step.change, step.at) for step in offered] != [
-        (step.episode, step.change, step.at) for step in history.waiting
-    ]:
-        yield f"{len(history.waiting)} steps were judged, {len(offered)} committed"
+    if list(history.offered) != history.waiting:
+        yield f"{len(history.waiting)} steps were judged, {len(history.offered)} committed"
     for fingerprint, alert in history.memory.alerts.items():
         row = history.rows.get(fingerprint)
         if row is None or row.state is not alert.state:
@@ -159,14 +162,15 @@ def no_decision_is_half(history: History) -> Iterator[str]:
 # ---- of what is sent -------------------------------------------------------------------------------------------------
 
 
-def nobody_hears_twice_that_it_fires(history: History, heard: set[str]) -> Iterator[str]:
-    """Between two messages that open an episode there is one that closes it."""
+def nobody_hears_twice_of_one_opening(history: History) -> Iterator[str]:
+    """A message that opens tells of an episode which was opened since the last message that named it."""
     for row in history.decision.notifications:
-        if row.status is not NotificationStatus.DELIVERED:
+        if row.status is not NotificationStatus.DELIVERED or row.reason is NotificationReason.MITIGATION:
             continue
-        if row.reason is NotificationReason.OPENED and heard.issuperset(row.episodes):
+        fresh = [episode for episode in row.episodes if history.openings[episode] > history.heard[episode]]
+        if row.reason is NotificationReason.OPENED and not fresh:
             yield f"{row.title} was opened again before it was closed"
-        heard.difference_update(row.episodes) if row.reason is NotificationReason.CLOSED else heard.update(row.episodes)
+        history.heard |= {episode: history.openings[episode] for episode in row.episodes}
 
 
 # ---- of one step -----------------------------------------------------------------------------------------------------
@@ -175,7 +179,7 @@ def nobody_hears_twice_that_it_fires(history: History, heard: set[str]) -> Itera
 def nothing_acts_without_evidence(history: History) -> Iterator[str]:
     """What acts fires, and the failures that it speaks of happened in the window that it names."""
     firing = {alert.fingerprint: alert for alert in history.firing}
-    for fingerprint in history.acting:
+    for fingerprint in history.acting - history.own:
         alert = firing.get(fingerprint)
         if alert is None or alert.state is not State.FIRING or alert.degraded:
             yield f"{alert} acts"
@@ -192,10 +196,11 @@ def nothing_acts_without_evidence(history: History) -> Iterator[str]:
 def nothing_acts_on_a_hole(history: History) -> Iterator[str]:
     """Below the coverage that is whole nothing acts."""
     for alert in history.firing:
-        if alert.fingerprint in history.acting:
+        if alert.fingerprint in history.acting - history.own:
             window = round(history.rules[alert.alert].window * 1000)
             last = history.now // 1000 * 1000
-            if all(_coverage(history, last - span, last) < WHOLE_COVERAGE for span in (window - SLACK_MS, window + SLACK_MS)):
+            spans = range(window - SLACK_MS, window + SLACK_MS + 1, 1000)
+            if all(_coverage(history, last - span, last) < WHOLE_COVERAGE for span in spans):
                 yield f"{alert.alert} acts on {_coverage(history, last - window, last):.0%} of the events"
 
 
@@ -207,9 +212,10 @@ def an_outage_is_critical_after_a_few_turns(history: History) -> Iterator[str]:
         wait = round(1000 * _of_level(rule, Severity.CRITICAL, "for_")) + PROMPT_MS
         for provider, run in history.runs.items():
             certain = len(run) >= STREAK and history.ran - max(run[STREAK - 1], history.quiet_until) > wait
-            if certain and history.ran - run[-1] < rule.window * 1000 - SLACK_MS:
-                if not any(_is(alert, name, provider) for alert in history.firing):
-                    yield f"{name} of {provider} does not fire after {len(run)} failures in a row"
+            longest = max((later - earlier for earlier, later in pairwise((*run, history.ran))), default=0)
+            fires = any(_is(alert, name, provider) for alert in history.firing)
+            if certain and longest < rule.stretch_to * 1000 - SLACK_MS and not fires:
+                yield f"{name} of {provider} does not fire after {len(run)} failures in a row"
 
 
 def judging_goes_on(history: History) -> Iterator[str]:
@@ -221,7 +227,7 @@ def judging_goes_on(history: History) -> Iterator[str]:
 def failing_evaluation_is_told(history: History, alerts: Sequence[Alert]) -> Iterator[str]:
     """While a rule cannot be judged `EvaluationFailing` fires, and once only."""
     fires = any(alert.alert == EVALUATION_FAILING and alert.is_firing for alert in alerts)
-    if fires is not bool(history.errors):
+    if fires is not bool(history.errors) and history.ran - history.errors_changed > PROMPT_MS:
         yield f"{EVALUATION_FAILING} fires: {fires}; rules that raise: {history.errors}"
     if history.failures_told > 1:
         yield f"{EVALUATION_FAILING} opened {history.failures_told} times"
@@ -231,7 +237,7 @@ def a_deleted_rule_has_no_alerts(history: History, alerts: Sequence[Alert]) -> I
     """What a rule that is gone, or a level of it, had raised has ended."""
     for alert in alerts:
         rule = history.rules.get(alert.alert)
-        gone = alert.alert not in NAMES and (rule is None or alert.severity not in rule.levels)
+        gone = alert.alert != EVALUATION_FAILING and (rule is None or alert.severity not in rule.levels)
         if gone and alert.state not in (State.RESOLVED, State.INACTIVE):
             yield f"{alert.alert} {alert.severity} is {alert.state} without its rule"
 
@@ -252,9 +258,8 @@ OF_COMMITS: Sequence[Callable[[History], Iterator[str]]] = (
     no_decision_is_half,
     the_story_agrees_with_the_alerts,
 )
+OF_ACTING: Sequence[Callable[[History], Iterator[str]]] = (nothing_acts_without_evidence, nothing_acts_on_a_hole)
 OF_STEPS: Sequence[Callable[[History], Iterator[str]]] = (
-    nothing_acts_without_evidence,
-    nothing_acts_on_a_hole,
     an_outage_is_critical_after_a_few_turns,
     judging_goes_on,
 )
@@ -270,11 +275,13 @@ class Court:
     def __init__(self, history: History) -> None:
         self.history = history
         self.is_judging = False
-        self._heard: set[str] = set()
+        self._acted: frozenset[str] = frozenset()
 
     def judged(self, at: int, judgement: Judgement) -> None:
         history = self.history
-        history.errors = tuple(name for name, _ in judgement.errors)
+        errors = tuple(name for name, _ in judgement.errors)
+        history.errors_changed = history.errors_changed if errors == history.errors else history.ran
+        history.errors = errors
         for change in history.judged(at, judgement.changed, judgement.steps):
             for law in OF_CHANGES:
                 self._ask(law.__name__, f"{change.after.alert} {change.after.severity}: ", law(change, history))
@@ -283,22 +290,29 @@ class Court:
     def committed(self, decision: Decision, before: Mapping[str, Alert], rows: Mapping[str, Alert]) -> None:
         history = self.history
         history.decision, history.before, history.rows = decision, before, rows
-        self._ask("nobody_hears_twice_that_it_fires", "", nobody_hears_twice_that_it_fires(history, self._heard))
+        self._ask("nobody_hears_twice_of_one_opening", "", nobody_hears_twice_of_one_opening(history))
         if not self.is_judging:
             return
         for law in OF_COMMITS:
             self._ask(law.__name__, "", law(history))
-        history.failures_told += sum(_opens(step.change, step.alert) for step in history.offered)
+        opened = [step for step in history.offered if step.change is EpisodeChange.OPENED]
+        history.openings.update(step.episode for step in opened)
+        history.failures_told += sum(step.alert.alert == EVALUATION_FAILING for step in opened)
         history.steps += history.offered
         history.offered, history.waiting = (), []
         history.committed = history.memory.copy()
 
-    def stepped(self, alerts: Sequence[Alert]) -> None:
+    def stepped(self, alerts: Callable[[], Sequence[Alert]]) -> None:
         history = self.history
         for law in OF_STEPS:
             self._ask(law.__name__, "", law(history))
-        for told in OF_ALERTS:
-            self._ask(told.__name__, "", told(history, alerts))
+        if history.acting != self._acted or history.now // 1000 % SELDOM_SECONDS == 0:
+            self._acted = history.acting
+            for law in OF_ACTING:
+                self._ask(law.__name__, "", law(history))
+            present = alerts()
+            for told in OF_ALERTS:
+                self._ask(told.__name__, "", told(history, present))
         history.ran_before = history.ran
 
     def _ask(self, law: str, about: str, wrongs: Iterator[str]) -> None:
@@ -318,14 +332,10 @@ def _expected(before: Severity | None, after: Severity | None) -> EpisodeChange 
 
 
 def _coverage(history: History, since: int, until: int) -> float:
-    emitted = sum(emitted for at, emitted, _ in history.coverage if since <= at < until)
-    lost = sum(lost for at, _, lost in history.coverage if since <= at < until)
+    told = [(emitted, lost) for at, emitted, lost in history.coverage if since <= at < until]
+    emitted, lost = sum(emitted for emitted, _ in told), sum(lost for _, lost in told)
     return 1.0 if not emitted else (emitted - lost) / emitted
 
 
 def _is(alert: Alert, name: str, provider: str) -> bool:
     return alert.alert == name and alert.severity is Severity.CRITICAL and ("provider_key", provider) in alert.labels
-
-
-def _opens(change: EpisodeChange, alert: Alert) -> bool:
-    return change is EpisodeChange.OPENED and alert.alert == EVALUATION_FAILING

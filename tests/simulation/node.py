@@ -82,7 +82,9 @@ class Node:
         )
         self._outbox = Outbox(self._evaluate.alerts, lambda: list(ledger.mitigation_rows.values()), "http://nas:8319")
         self._desk.read_by(self._outbox.adopt)
+        self._desk.read_by(self._look_again)
         self._repeats_at = 0
+        self._posts_at: int | None = 0
         self.is_behind = False
         """Something waits to be judged or committed."""
 
@@ -117,20 +119,22 @@ class Node:
         """Judges what has ended, and sends what is due."""
         self.is_behind = True
         done(self._evaluate.step(self._clock.now()))
-        self._court.stepped(self._evaluate.alerts())
+        self._court.stepped(self._evaluate.alerts)
         self._post()
         self.is_behind = False
 
-    def alerts(self) -> list[Alert]:
-        return self._evaluate.alerts()
+    @property
+    def bare_book(self) -> Book:
+        """Not watched."""
+        return self.book._book
 
     @property
     def is_active(self) -> bool:
-        return self.is_behind or self.book.is_active or bool(self._outbox.errands())
+        return self.is_behind or self.book.is_active or self._posts_at is not None
 
     def _plan_messages(self, steps: Sequence[EpisodeStep], now: int) -> tuple[Notification, ...]:
         self._court.history.offered = list(steps)
-        return self._outbox.plan(steps, now)
+        return self._outbox.plan(steps, now) if steps else ()
 
     def _plan_mitigations(self, firing: Sequence[Alert], acting: frozenset[str], now: int) -> Decision:
         """One row for each run of an alert that may act, ended from the start."""
@@ -144,12 +148,21 @@ class Node:
         if now >= self._repeats_at or self._repeats_at > now + REPEATS_MS:
             self._repeats_at = now + REPEATS_MS
             done(self._desk.commit(Decision(notifications=self._outbox.repeats(now))))
+        if self._posts_at is not None and now >= self._posts_at:
+            self._send(now)
+            self._posts_at = min((errand.due_at for errand in self._outbox.errands()), default=None)
+
+    def _send(self, now: int) -> None:
         for errand in [errand for errand in self._outbox.errands() if errand.due_at <= now]:
             draft = self._outbox.draft(errand)
             ended = superseded(draft.rows)
             if draft.message is not None:
                 ended = concluded(draft.rows, draft.row, Delivery(delivered=True), now)
             done(self._desk.commit(Decision(notifications=ended)))
+
+    def _look_again(self, decision: Decision) -> None:
+        if decision.notifications:
+            self._posts_at = 0
 
 
 def _planned(alert: Alert, now: int) -> Mitigation:

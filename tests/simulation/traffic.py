@@ -37,7 +37,7 @@ def a_day(random: Random, *, healthy: bool) -> list[Turn]:
     turns: list[Turn] = []
     second = 0
     while second < DAY_SECONDS:
-        second += random.choice((0, 0, random.randint(60, 900), random.randint(900, 10_800)))
+        second += random.choice((random.randint(0, 900), *(random.randint(7200, 14_400) for _ in range(3))))
         for phase in _busy(random, healthy=healthy):
             turns += _turns(random, phase, second)
             second += phase.seconds
@@ -45,11 +45,11 @@ def a_day(random: Random, *, healthy: bool) -> list[Turn]:
 
 
 def _busy(random: Random, *, healthy: bool) -> Iterator[Phase]:
-    per_hour = random.choice((60, 120, 300, 600))
-    for trouble in (False, random.random() < 0.6, random.random() < 0.3):
+    per_hour = random.choice((120, 300, 600, 900))
+    for trouble in (False, random.random() < 0.6, False):
         share = random.choice((1.0, 1.0, random.uniform(0.1, 0.4))) if trouble and not healthy else 0.0
         ill = random.choice(sorted(set(MODELS.values())))
-        yield Phase(seconds=random.randint(30, 400), per_hour=per_hour, failing={ill: share})
+        yield Phase(seconds=random.randint(20, 150), per_hour=per_hour, failing={ill: share})
 
 
 def _turns(random: Random, phase: Phase, second: int) -> Iterator[Turn]:

@@ -94,7 +94,11 @@ class World:
         if self.node is not None and self.node.is_active:
             return self.second + 1
         soon = [self.second + LONGEST_SKIP_SECONDS, *self._ends.values()]
-        soon += [-(-(due - GRACE_MS) // 1000) for worker in self.workers if (due := worker.next_due) is not None and self.node]
+        soon += [
+            -(-(due - GRACE_MS) // 1000)
+            for worker in self.workers
+            if (due := worker.next_due) is not None and self.node
+        ]
         soon += [self._starts_at] if self.node is None else []
         soon += [self._turns[self._next_turn].at // 1000 + 1] if self._next_turn < len(self._turns) else []
         soon += [self._troubles[self._next_trouble].second] if self._next_trouble < len(self._troubles) else []

@@ -4,16 +4,22 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from daemon.adapters.config.built_in import built_in, built_in_names
 from daemon.adapters.config.loops import loop_mistakes
 from daemon.adapters.config.merging import extend, with_defaults
 from daemon.adapters.config.packaged import packaged
 from daemon.adapters.config.receiving import Secrets, receiver_mistakes
 from daemon.adapters.config.references import LATER, file_mistakes, rule_mistakes
+from daemon.adapters.config.selecting import sources_of
 from daemon.adapters.config.validating import fields_of, validated
 from daemon.adapters.config.wording import did_you_mean, nearest, quoted
 from daemon.adapters.config.yaml_tree import MOST_CHARACTERS, Node, read_tree
 from daemon.domain.alerts_config import AlertsConfig, MitigationOptions, Rule
 from daemon.domain.errors import ConfigError, Mistake
+from daemon.domain.sources import EVENTS
+
+AMONG_EVENTS = frozenset({"of", "by"})
+"""Rule fields that name fields of events, where the rule is about events."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +42,16 @@ def load(
     `secrets` tells which receivers will hear nothing; without it none is thought to be deaf.
     """
     tree, mistakes = _read(path)
+    beneath = built_in()
     if tree.child("extends").value is not None:
-        shipped, _ = _read(packaged("alerts.yaml"))
-        tree = extend(shipped, tree)
+        beneath = extend(beneath, _read(packaged("alerts.yaml"))[0])
+    tree = extend(beneath, tree)
     return _Check(tree, rules, mitigations, mistakes).loaded(secrets or (lambda reference: (reference,)))
+
+
+def without_a_file(rules: Mapping[str, type[Rule]]) -> AlertsConfig:
+    """The built-in rules alone: what is wrong with a file can be told before any was loaded."""
+    return _Check(built_in(), rules, {}, []).loaded(lambda reference: (reference,)).config
 
 
 def _read(path: Path) -> tuple[Node, list[Mistake]]:
@@ -70,7 +82,11 @@ class _Check:
         config = self._head()
         rules = self._all_rules()
         mitigations = {name: self._mitigation(node) for name, node in self.tree.child("mitigations").map.items()}
-        self.found += [*file_mistakes(self.tree), *receiver_mistakes(self.tree, secrets), *loop_mistakes(self.tree)]
+        self.found += [
+            *file_mistakes(self.tree, self.rules),
+            *receiver_mistakes(self.tree, secrets),
+            *loop_mistakes(self.tree),
+        ]
         told = sorted(dict.fromkeys(self.found), key=lambda one: (one.source, one.line or 0, one.column or 0))
         if config is None or not all(one.warning for one in told):
             raise ConfigError([one for one in told if not one.warning])
@@ -107,9 +123,16 @@ class _Check:
         if kind is None:
             return None
         model = self.rules[kind]
-        full = with_defaults(_of_kind(node, kind), self.tree.child("defaults"), fields_of(model))
+        full = with_defaults(_of_kind(node, kind), self.tree.child("defaults"), self._defaulted(node, model))
         self.found += rule_mistakes(full, model, self.tree)
         return validated(model, full, self.found)
+
+    @staticmethod
+    def _defaulted(node: Node, model: type[Rule]) -> Collection[str]:
+        """What `defaults:` may say of it: what selects among events says nothing of readings, and none is about us."""
+        if node.child("alert").text in built_in_names():
+            return ()
+        return fields_of(model).keys() - (() if sources_of(model) == (EVENTS,) else AMONG_EVENTS)
 
     def _mitigation(self, node: Node) -> MitigationOptions | None:
         kind = self._kind(node, self.mitigations, "mitigation kind")
@@ -125,7 +148,7 @@ class _Check:
             self.found.append(node.mistake(message, below="kind"))
         elif kind.text not in kinds:
             word = str(kind.plain)
-            self.found.append(kind.mistake(f"{quoted(word)} is not a {what}{did_you_mean(word, kinds)}"))
+            self.found.append(kind.mistake(f"{quoted(word)} is not a {what}{did_you_mean(word, kinds, most=12)}"))
             return nearest(word, kinds)
         return kind.text
 

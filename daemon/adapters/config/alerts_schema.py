@@ -1,13 +1,14 @@
 """The JSON Schema of the alerts file, from the same types that check it: editors complete it and mark what is wrong."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from daemon.adapters.config.selecting import OF, Fields, sources_of
 from daemon.domain.alerts_config import AlertsConfig, MitigationOptions, Rule
-from daemon.domain.selection import CLOSED, FIELDS
+from daemon.domain.sources import EVENTS
 
 Schema = dict[str, Any]
 GLOB_OR_PRESENCE = r"[*?\[]|^(absent|present)$"
@@ -18,7 +19,9 @@ def schema(rules: Mapping[str, type[Rule]], mitigations: Mapping[str, type[Mitig
     """Of rules and mitigations it does not say what must be there: with `extends` they need only say what differs."""
     root = AlertsConfig.model_json_schema()
     kinds = _kinds([*rules.values(), *mitigations.values()])
-    definitions = {**root.pop("$defs"), **kinds, "Selection": _selection()}
+    for model in rules.values():
+        kinds[model.__name__] = _selecting(kinds[model.__name__], sources_of(model))
+    definitions = {**root.pop("$defs"), **kinds, **{_name(source): _selection(OF[source]) for source in OF}}
     for base in BASES:
         del definitions[base]
     properties = root["properties"]
@@ -26,9 +29,11 @@ def schema(rules: Mapping[str, type[Rule]], mitigations: Mapping[str, type[Mitig
     properties["mitigations"]["additionalProperties"] = _one_of(
         [model.__name__ for model in mitigations.values()], definitions
     )
+    properties["selections"] = _selecting(properties["selections"], tuple(OF))
     properties["defaults"] = _partial([definitions[model.__name__] for model in rules.values()], without="alert")
     whole = {**root, "title": "alerts.yaml", "description": "The rules of runbookd.", "$defs": definitions}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_tidy(whole)}
+    tidy = _tidy(_selecting(whole, (EVENTS,)))
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **tidy}
 
 
 def _kinds(models: Sequence[type[BaseModel]]) -> Schema:
@@ -49,35 +54,53 @@ def _one_of(names: Sequence[str], definitions: Schema, *needed: str) -> Schema:
 
 
 def _partial(kinds: Sequence[Schema], without: str = "kind") -> Schema:
-    properties = {name: value for kind in kinds for name, value in kind["properties"].items()}
-    kept = {name: value for name, value in properties.items() if name not in ("kind", without)}
+    """What any of the kinds has; a field that is not the same in all of them may be as in any."""
+    found: dict[str, list[Schema]] = {}
+    for name, value in (pair for kind in kinds for pair in kind["properties"].items()):
+        if name not in ("kind", without) and value not in found.setdefault(name, []):
+            found[name].append(value)
+    kept = {name: values[0] if len(values) == 1 else {"anyOf": values} for name, values in found.items()}
     return {"type": "object", "properties": kept, "additionalProperties": False}
 
 
-def _selection() -> Schema:
+def _selection(fields: Fields) -> Schema:
     return {
         "type": "object",
-        "description": "Fields of an event, and for each a value, a list (any of), a glob, 4xx, absent or present.",
-        "properties": {field: _wanted(field) for field in sorted(FIELDS)},
+        "description": f"Fields of {fields.noun}, for each a value, a list (any of), a glob, 4xx, absent or present.",
+        "properties": {field: _wanted(fields.closed.get(field)) for field in sorted(fields.types)},
         "additionalProperties": False,
     }
 
 
-def _wanted(field: str) -> Schema:
+def _wanted(words: Collection[str] | None) -> Schema:
     value: Schema = {"type": ["string", "integer", "boolean"]}
-    if field in CLOSED:
-        value = {"anyOf": [{"enum": sorted(CLOSED[field])}, {"type": "string", "pattern": GLOB_OR_PRESENCE}]}
+    if words is not None:
+        value = {"anyOf": [{"enum": sorted(words)}, {"type": "string", "pattern": GLOB_OR_PRESENCE}]}
     return {"anyOf": [value, {"type": "array", "items": value, "minItems": 1}]}
 
 
+def _name(source: str) -> str:
+    return "Selection" if source == EVENTS else f"SelectionOf{source.capitalize()}"
+
+
+def _selecting(part: Any, sources: Sequence[str]) -> Any:
+    """Maps of anything are selections, among what a rule can be about."""
+    if isinstance(part, list):
+        return [_selecting(value, sources) for value in part]
+    if not isinstance(part, dict):
+        return part
+    kept = {key: _selecting(value, sources) for key, value in part.items()}
+    if kept.get("additionalProperties") is True:
+        del kept["additionalProperties"], kept["type"]
+        known = [{"$ref": f"#/$defs/{_name(source)}"} for source in sources]
+        kept |= known[0] if len(known) == 1 else {"anyOf": known}
+    return kept
+
+
 def _tidy(part: Any) -> Any:
-    """Maps of anything are selections here; defaults that are not as one writes them are left out."""
+    """Defaults that are not as one writes them are left out."""
     if isinstance(part, list):
         return [_tidy(value) for value in part]
     if not isinstance(part, dict):
         return part
-    kept = {key: _tidy(value) for key, value in part.items() if key != "default" or not isinstance(value, float | dict)}
-    if kept.get("additionalProperties") is True:
-        del kept["additionalProperties"], kept["type"]
-        kept["$ref"] = "#/$defs/Selection"
-    return kept
+    return {key: _tidy(value) for key, value in part.items() if key != "default" or not isinstance(value, float | dict)}

@@ -1,24 +1,25 @@
 """What stands in one place of the alerts file and means another: names, placeholders, and what would do nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from string import Formatter
 from typing import get_args
 
-from daemon.adapters.config.selecting import selection_mistakes
+from daemon.adapters.config.comparing import compared_mistakes
+from daemon.adapters.config.selecting import OF, selection_mistakes, source_of
 from daemon.adapters.config.validating import fields_of
 from daemon.adapters.config.wording import did_you_mean, quoted
 from daemon.adapters.config.yaml_tree import Node
 from daemon.domain.alerts_config import Rule, SelectionSpec
 from daemon.domain.errors import Mistake
-from daemon.domain.selection import FIELDS
+from daemon.domain.sources import EVENTS
 from daemon.domain.units import parse_ratio
 
 FALLBACK = "fallback"
 """The shipped mitigation: the alias of `fallbacks:` for the models that an alert is about."""
 LATER = frozenset({"next-credential", "pin-thinking", "iflow-away"})
 """Mitigations of later versions: a file that names them is right, and waits."""
-FIGURES = frozenset({"alert", "value", "samples", "bad", "lower_bound", "window"})
+FIGURES = frozenset({"alert", "value", "samples", "bad", "lower_bound", "window", "reason"})
 """What a summary may name beside the fields in `by`."""
 RESERVED = frozenset({"alert", "severity"})
 """Labels that every alert has by itself."""
@@ -26,26 +27,29 @@ RESERVED = frozenset({"alert", "severity"})
 
 def rule_mistakes(rule: Node, model: type[Rule], tree: Node) -> Iterator[Mistake]:
     """Of one rule, its defaults included, in the file around it."""
-    names = tree.child("selections").map
-    for field, annotation in fields_of(model).items():
-        if field in rule.map and {*get_args(SelectionSpec)} <= {*get_args(annotation)}:
-            yield from selection_mistakes(rule.map[field], names)
+    names, source = tree.child("selections").map, source_of(rule, model)
+    for selection in _selections(rule, model):
+        yield from selection_mistakes(selection, names, source)
     for name in rule.child("by").list:
-        if name.text is not None and name.text not in FIELDS:
-            yield name.mistake(f"{quoted(name.text)} is not a field of an event{did_you_mean(name.text, FIELDS)}")
+        if name.text is not None and name.text not in OF[source].types:
+            yield name.mistake(OF[source].not_one(name.text))
     for label, node in rule.child("labels").map.items():
         if label in RESERVED:
             yield node.mistake("is a label that every alert has by itself")
-    yield from _placeholders(rule)
+    if "field" in fields_of(model):
+        yield from compared_mistakes(rule, OF[source], str(model.model_fields["field"].default))
+    yield from _placeholders(rule, model)
     yield from _order(rule.child("levels"))
     for level in rule.child("levels").map.values():
         yield from _acting(level, rule, tree)
 
 
-def file_mistakes(tree: Node) -> Iterator[Mistake]:
-    """Of everything but the rules."""
-    for selection in tree.child("selections").map.values():
-        yield from selection_mistakes(selection, {})
+def file_mistakes(tree: Node, rules: Mapping[str, type[Rule]]) -> Iterator[Mistake]:
+    """Of everything but the rules; a selection is judged by what the rules are about that name it."""
+    meant = _meant(tree, rules)
+    for name, selection in tree.child("selections").map.items():
+        for source in sorted(meant.get(name, {EVENTS})):
+            yield from selection_mistakes(selection, {}, source)
     for pattern in tree.child("providers").list:
         yield from selection_mistakes(pattern.child("match"), {})
     if FALLBACK in tree.child("mitigations").map:
@@ -53,9 +57,26 @@ def file_mistakes(tree: Node) -> Iterator[Mistake]:
     yield from _group_by(tree)
 
 
-def _placeholders(rule: Node) -> Iterator[Mistake]:
-    summary = rule.child("summary")
-    known = {*FIGURES, *(name.text for name in rule.child("by").list if name.text)}
+def _selections(rule: Node, model: type[Rule]) -> Iterator[Node]:
+    for field, annotation in fields_of(model).items():
+        if field in rule.map and {*get_args(SelectionSpec)} <= {*get_args(annotation)}:
+            yield rule.map[field]
+
+
+def _meant(tree: Node, rules: Mapping[str, type[Rule]]) -> Mapping[str, set[str]]:
+    """For each name of a selection, what it selects among."""
+    meant: dict[str, set[str]] = {}
+    for rule in tree.child("rules").list:
+        if (model := rules.get(rule.child("kind").text or "")) is not None:
+            for selection in _selections(rule, model):
+                meant.setdefault(selection.text or "", set()).add(source_of(rule, model))
+    return meant
+
+
+def _placeholders(rule: Node, model: type[Rule]) -> Iterator[Mistake]:
+    summary, usual = rule.child("summary"), model.model_fields["by"].default
+    by = [name.text for name in rule.child("by").list] if "by" in rule.map else usual
+    known = {*FIGURES, *filter(None, by)}
     try:
         parts = list(Formatter().parse(summary.text or ""))
     except ValueError:
@@ -108,7 +129,7 @@ def _fallback(name: Node, rule: Node, tree: Node) -> Iterator[Mistake]:
 
 def _group_by(tree: Node) -> Iterator[Mistake]:
     labels = chain.from_iterable(rule.child("labels").map for rule in tree.child("rules").list)
-    known = {*FIELDS, *RESERVED, *labels}
+    known = {*RESERVED, *labels}.union(*(fields.types for fields in OF.values()))
     for name in tree.child("route").child("group_by").list:
         if name.text is not None and name.text not in known:
             yield name.mistake(f"{quoted(name.text)} is not a label{did_you_mean(name.text, known)}")

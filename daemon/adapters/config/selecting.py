@@ -2,15 +2,45 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from fnmatch import fnmatchcase
 from types import NoneType
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
+from pydantic import BaseModel
+
+from daemon.adapters.config.validating import fields_of
 from daemon.adapters.config.wording import did_you_mean, quoted
 from daemon.adapters.config.yaml_tree import Node
 from daemon.domain.errors import Mistake
-from daemon.domain.event import Event
 from daemon.domain.selection import CLOSED, FIELDS
+from daemon.domain.sources import EVENTS, SOURCES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fields:
+    """What may be said of one source: the types of its fields, and the words of those with a closed list."""
+
+    noun: str
+    types: Mapping[str, type]
+    closed: Mapping[str, frozenset[str]]
+
+    def not_one(self, name: str) -> str:
+        """That it has no such field."""
+        return f"{quoted(name)} is not a field of {self.noun}{did_you_mean(name, self.types)}"
+
+    def refused(self, field: str, value: Any) -> str | None:
+        """Why a field can have no such value."""
+        if isinstance(value, dict | list):
+            return "should be a value or a list of values"
+        if value is None:
+            return "should be a value; for none at all write absent"
+        if value in ("absent", "present"):
+            return None
+        if field in self.closed:
+            return _outside(field, value, self.closed[field])
+        return _unlike(self.types[field], value)
 
 
 def _type_of(hint: Any) -> type:
@@ -18,39 +48,55 @@ def _type_of(hint: Any) -> type:
     return kinds[0] if isinstance(kinds[0], type) else str
 
 
-TYPES: Mapping[str, type] = {name: _type_of(hint) for name, hint in get_type_hints(Event).items()}
+def _fields(source: str, noun: str) -> Fields:
+    types = {name: _type_of(hint) for name, hint in get_type_hints(SOURCES[source]).items()}
+    if source == EVENTS:
+        return Fields(noun=noun, types={name: types.get(name, str) for name in FIELDS}, closed=CLOSED)
+    words = {name: frozenset(kind) for name, kind in types.items() if issubclass(kind, StrEnum)}
+    return Fields(noun=noun, types=types, closed=words)
 
 
-def selection_mistakes(selection: Node, names: Mapping[str, Node]) -> Iterator[Mistake]:
+NOUNS = {
+    EVENTS: "an event",
+    "probes": "a probe's verdict",
+    "quota": "a quota reading",
+    "self": "a self reading",
+}
+OF: Mapping[str, Fields] = {source: _fields(source, noun) for source, noun in NOUNS.items()}
+"""By source."""
+
+
+def sources_of(model: type[BaseModel]) -> tuple[str, ...]:
+    """What rules of a kind can be about."""
+    hint = fields_of(model).get("source")
+    return get_args(hint) if get_origin(hint) is not None else (EVENTS,)
+
+
+def source_of(rule: Node, model: type[BaseModel]) -> str:
+    """What a rule is about: where it says nothing that is known, what its kind is about unless said."""
+    known, said = sources_of(model), rule.child("source").text
+    usual = model.model_fields["source"].default if "source" in model.model_fields else EVENTS
+    return said if said in known else str(usual)
+
+
+def selection_mistakes(selection: Node, names: Mapping[str, Node], source: str = EVENTS) -> Iterator[Mistake]:
     """Of the name of a selection, or of a selection written in place; other types are pydantic's to refuse."""
+    fields = OF[source]
     if selection.text is not None and selection.text not in names:
         yield selection.mistake(f"{quoted(selection.text)} is not a selection{did_you_mean(selection.text, names)}")
     for field, wanted in selection.map.items():
-        if field not in FIELDS:
-            yield wanted.mistake(f"{quoted(field)} is not a field of an event{did_you_mean(field, FIELDS)}")
+        if field not in fields.types:
+            yield wanted.mistake(fields.not_one(field))
             continue
         if wanted.value == []:
             yield wanted.mistake("an empty list selects nothing")
         for value in wanted.list if isinstance(wanted.value, list) else [wanted]:
-            if message := _refused(field, value.value):
+            if message := fields.refused(field, value.value):
                 yield value.mistake(message)
 
 
-def _refused(field: str, value: Any) -> str | None:
-    if isinstance(value, dict | list):
-        return "should be a value or a list of values"
-    if value is None:
-        return "should be a value; for none at all write absent"
-    if value in ("absent", "present"):
-        return None
-    if field in CLOSED:
-        return _outside(field, value)
-    return _unlike(TYPES[field], value)
-
-
-def _outside(field: str, value: Any) -> str | None:
+def _outside(field: str, value: Any, words: frozenset[str]) -> str | None:
     """A glob must fit at least one of the words."""
-    words = CLOSED[field]
     if any(fnmatchcase(word, str(value)) for word in words):
         return None
     return f"{quoted(value)} is not a value of {field}{did_you_mean(str(value), words)}"

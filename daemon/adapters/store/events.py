@@ -112,7 +112,7 @@ class Events:
             rows = connection.execute(statement).all()
             asked = series.entries(connection, {row.series for row in rows})
             applied = think.entries(connection, {row.think for row in rows})
-            return [rollups.rollup_of(resolution, row, asked, applied) for row in rows]
+            return rollups.rollups_of(resolution, rows, asked, applied)
 
         return await self._database.read(work)
 

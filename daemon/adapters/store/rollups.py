@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Select, delete, select, tuple_
+from sqlalchemy import Connection, Delete, Row, Select, delete, select, tuple_
 
 from daemon.adapters.store.dialects import insert_many, put
 from daemon.adapters.store.filters import value_of
@@ -47,22 +47,31 @@ def _within(total: int) -> int:
     return max(-HIGHEST_BIG, min(HIGHEST_BIG, total))
 
 
-def rollup_of(resolution: Resolution, row: Sequence[Any], series: Entries, think: Entries) -> Rollup:
-    """The rollup of a row, with what its numbers stand for."""
-    bucket, its_series, its_think, part, requests, ok, retries, faults, *sums, duration_ms, ttft_ms = row
-    tokens = map(Sum, sums[::2], sums[1::2])
+def rollups_of(resolution: Resolution, rows: Sequence[Row[Any]], series: Entries, think: Entries) -> list[Rollup]:
+    """The rollups of rows, with what their numbers stand for."""
+    asked = {number: Series(**series[number]) for number in {row.series for row in rows}}
+    applied = {number: Think(**think[number]) for number in {row.think for row in rows}}
+    return [_rollup_of(resolution, row, asked[row.series], applied[row.think]) for row in rows]
+
+
+def _rollup_of(resolution: Resolution, row: Sequence[Any], series: Series, think: Think) -> Rollup:
+    bucket, _, _, part, requests, ok, retries, faults, *sums, duration_ms, ttft_ms = row
     return Rollup(
         resolution=resolution,
         bucket=bucket,
         part=part,
-        series=Series(**series[its_series]),
-        think=Think(**think[its_think]),
+        series=series,
+        think=think,
         requests=requests,
         ok=ok,
         failed=requests - ok,
         retries=retries,
-        faults={Fault(name): n for name, n in json.loads(faults or "{}").items()},
-        tokens={name: one for name, one in zip(TOKENS, tokens, strict=True) if one.events},
+        faults={Fault(name): n for name, n in json.loads(faults).items()} if faults else {},
+        tokens={
+            name: Sum(total, events)
+            for name, total, events in zip(TOKENS, sums[::2], sums[1::2], strict=True)
+            if events
+        },
         duration_ms=bytes(duration_ms),
         ttft_ms=bytes(ttft_ms),
     )

@@ -288,6 +288,7 @@ alert = _table(
     Column("runbook", Words),
     _some("models", Json(tuple)),
     _some("mitigate", Json(tuple)),
+    _some("expression", Words),
     _some("degraded", Flag),
     Column("acknowledged_by", Words),
     _some("silenced", Flag),

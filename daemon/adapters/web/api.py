@@ -57,6 +57,10 @@ async def _alerts(operations: Operations, request: Request) -> Any:
     return {"alerts": [row for row in rows if state in (None, row["state"]) and name in (None, row["alert"])]}
 
 
+async def _rules(operations: Operations, _: Request) -> Any:
+    return {"rules": [shapes.rule(rule) for rule in await operations.rules()]}
+
+
 async def _providers(operations: Operations, request: Request) -> Any:
     text = request.query_params.get("window", DEFAULT_WINDOW)
     try:
@@ -116,6 +120,11 @@ ENDPOINTS = (
         summary="Pending, firing and resolved alerts, one row per fingerprint",
         parameters={"state": "pending, firing or resolved", "alert": "The name of a rule"},
         answer=_alerts,
+    ),
+    Endpoint(
+        path="/rules",
+        summary="Every rule in force: its label sets, its alerts, and whether it can be judged",
+        answer=_rules,
     ),
     Endpoint(
         path="/providers",

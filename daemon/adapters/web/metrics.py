@@ -10,6 +10,7 @@ from daemon.domain.alert import Alert
 from daemon.domain.errors import StoreFailure
 from daemon.domain.mitigation import Mitigation, MitigationState
 from daemon.domain.notification import Notification
+from daemon.domain.rule_figures import RuleFigures
 from daemon.ports import Operations
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -34,6 +35,7 @@ HELP = {
     "provider_tokens": "Tokens of the last 10 minutes.",
     "provider_ttft_seconds": "Time to the first content in the last 10 minutes, by quantile.",
     "ready": "Whether /readyz says so.",
+    "rule_series_displaced_total": "Label sets that had to make room for others, by rule.",
     "spool_depth": "Events in the spool that are not in the store yet.",
     "store_up": "Whether the store answered while these metrics were made.",
 }
@@ -90,6 +92,7 @@ async def render(operations: Operations, version: str) -> str:
 def _listings(operations: Operations, out: Exposition) -> Iterable[tuple[Callable[[], Any], Callable[[Any], None]]]:
     yield operations.ready, lambda missing: out.add("ready", not missing)
     yield operations.alerts, lambda rows: _add_alerts(out, rows)
+    yield operations.rules, lambda rows: _add_rules(out, rows)
     yield operations.mitigations, lambda rows: _add_mitigations(out, rows)
     yield operations.notifications, lambda rows: _add_notifications(out, rows)
     yield lambda: operations.providers(WINDOW_SECONDS), lambda providers: _add_providers(out, providers)
@@ -107,6 +110,11 @@ def _add_alerts(out: Exposition, alerts: Iterable[Alert]) -> None:
         counts = Counter((row.alert, str(row.severity)) for row in alerts if row.state.shown == state)
         for (name, severity), count in counts.items():
             out.add(f"alerts_{state}", count, {"alert": name, "severity": severity})
+
+
+def _add_rules(out: Exposition, rows: Iterable[RuleFigures]) -> None:
+    for row in rows:
+        out.add("rule_series_displaced_total", row.displaced, {"alert": row.alert})
 
 
 def _add_mitigations(out: Exposition, rows: Iterable[Mitigation]) -> None:

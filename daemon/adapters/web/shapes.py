@@ -10,6 +10,7 @@ from daemon.domain.audit import AuditEntry
 from daemon.domain.event import EVENT_FIELDS, Event
 from daemon.domain.mitigation import Mitigation
 from daemon.domain.notification import Notification
+from daemon.domain.rule_figures import RuleFigures
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -83,6 +84,21 @@ def alert(alert: Alert, mitigations: Sequence[Mitigation]) -> dict[str, Any]:
         "degraded": alert.degraded,
         "acknowledged_by": alert.acknowledged_by,
         "silenced": alert.silenced,
+    }
+
+
+def rule(rule: RuleFigures) -> dict[str, Any]:
+    """One row of `/rules`."""
+    return {
+        "alert": rule.alert,
+        "kind": rule.kind,
+        "levels": rule.levels,
+        "series": rule.series,
+        "pending": rule.pending,
+        "firing": rule.firing,
+        "displaced": rule.displaced,
+        "error": rule.error,
+        "degraded": rule.degraded,
     }
 
 

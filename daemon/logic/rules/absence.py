@@ -46,7 +46,7 @@ class AbsenceRule(Rule):
     """Expect only what was seen within so long. A new start of the daemon knows what was seen within `window`."""
     levels: Mapping[Severity, AbsenceLevel] = Field(min_length=1)
 
-    default_summary = "{alert}: nothing came for {window}"
+    default_summary = "{alert}: nothing came for {value}"
 
     @field_validator("schedule")
     @classmethod
@@ -95,7 +95,7 @@ class AbsenceRule(Rule):
         return Verdict(
             raises=not is_over and missed >= self.window and (is_known or self.seen_within is None),
             clears=is_over or (is_known and missed < self.window),
-            value=missed,
+            value=(reading.at - since) / 1000,
             window_seconds=self.window,
         )
 

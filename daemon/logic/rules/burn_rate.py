@@ -104,7 +104,7 @@ class BurnRateRule(Rule):
         for severity, pace in self._paces.items():
             if not 0 < pace.short < pace.long:
                 raise ValueError(f"levels.{severity}: `short` should be shorter than `long`, and more than 0s")
-            if self._limit(pace) >= 1:
+            if round(self._limit(pace), 9) >= 1:
                 most = f"{1 / (1 - self.objective):.3g}"
                 raise ValueError(
                     f"levels.{severity}: {most} is the most that an objective of {say_ratio(self.objective)} can burn: "

@@ -25,8 +25,8 @@ EXAMPLE = """\
     warning: {falls_by: 10%}
 """
 
-MOST_CHANGES = 64
-"""Remembered; where there were more, the oldest of them stands for what was before."""
+MOST_CHANGES = 288
+"""Remembered, one for every five minutes of a day; of more, the oldest stands for what was before it."""
 DAY = 86_400.0
 
 

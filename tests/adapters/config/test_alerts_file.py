@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import pytest
 
-from daemon.adapters.config.alerts_file import load
+from daemon.adapters.config.alerts_file import load, without_a_file
+from daemon.adapters.config.built_in import built_in_names, own_rules
 from daemon.adapters.config.packaged import packaged
 from daemon.app.demo import ALERTS, FIRING
 from daemon.domain.alert import Severity
@@ -15,7 +17,9 @@ from daemon.domain.errors import ConfigError
 from daemon.domain.mitigation import Mode
 from daemon.logic.mitigations.model_alias import ModelAlias
 from daemon.logic.mitigations.upstream_toggle import UpstreamToggle
+from daemon.logic.rules import absence, change, state, verdict
 from daemon.logic.rules.ratio import RatioRule
+from daemon.logic.rules.state import StateRule
 from tests.adapters.config.conftest import SHELVES, Load
 
 HEAD = "version: 1\n"
@@ -73,7 +77,7 @@ def test_each_thing_comes_out_as_its_kind(shipped: AlertsConfig) -> None:
     assert isinstance(toggle, UpstreamToggle)
     assert toggle.set == {"quota-exceeded.switch-project": True, "quota-exceeded.switch-preview-model": True}
     assert (toggle.hold, toggle.cool_off, toggle.max_hold, toggle.verify) == (300, 900, 1800, "none")
-    assert all(isinstance(rule, RatioRule) for rule in shipped.rules)
+    assert all(isinstance(rule, RatioRule) for rule in own_rules(shipped))
     assert shipped.fallbacks == {"gpt-5.3-codex-spark": ("gpt-5.3-codex", "gpt-5.5")}
     assert (shipped.mode.soft, shipped.mode.upstream) == (Mode.AUTO, Mode.AUTO)
     assert (shipped.route.group_interval, shipped.route.repeat_interval.critical) == (300, 7200)
@@ -94,8 +98,65 @@ def test_the_demos_file_loads(load_text: Load) -> None:
 
 def test_without_extends_a_file_has_only_its_own_rules(load_text: Load) -> None:
     loaded = load_text(HEAD + rule())
-    assert [rule.alert for rule in loaded.config.rules] == ["A"]
+    assert [rule.alert for rule in own_rules(loaded.config)] == ["A"]
     assert (loaded.config.mitigations, loaded.config.fallbacks, loaded.config.extends) == ({}, {}, None)
+
+
+BUILT_IN = {
+    *("EventsDropped", "NotifierFailing", "ConfigReloadFailed", "StoreFailing", "EvaluationLate", "EvaluationFailing"),
+    "DiskAlmostFull",
+}
+
+
+@pytest.mark.parametrize("text", [HEAD, EXTENDS, HEAD + rule(), HEAD + "rules:\n"])
+def test_the_built_in_rules_lie_beneath_every_file_and_are_not_a_persons_own(text: str, load_text: Load) -> None:
+    loaded = load_text(text)
+    built_in = {one.alert: one for one in loaded.config.rules if one not in own_rules(loaded.config)}
+    assert (set(built_in), built_in_names(), loaded.warnings) == (BUILT_IN, BUILT_IN, ())
+    assert {one.summary for one in built_in.values()} == {"{reason}"}
+
+
+def test_the_built_in_rules_are_there_before_any_file_is() -> None:
+    assert {one.alert for one in without_a_file(SHELVES.rules).rules} == BUILT_IN
+
+
+def test_a_built_in_rule_is_changed_and_switched_off_by_its_name(load_text: Load) -> None:
+    changed = "  - {alert: DiskAlmostFull, for: 1m, levels: {warning: {below: 20%, clear_above: 25%}}}\n"
+    for head in (HEAD, EXTENDS):
+        config = load_text(f"{head}rules:\n{changed}  - {{alert: EventsDropped, enabled: false}}\n").config
+        found = {one.alert: one for one in config.rules}
+        assert BUILT_IN - set(found) == {"EventsDropped"}
+        disk = found["DiskAlmostFull"]
+        assert isinstance(disk, StateRule)
+        assert [(level.below, level.clear_above) for level in disk.levels.values()] == [(0.2, 0.25), (0.03, 0.05)]
+        assert (disk.for_, disk.field) == (60, "value")
+
+
+def test_defaults_say_nothing_of_the_daemon_and_select_only_events(load_text: Load) -> None:
+    defaults = "defaults: {by: [prefix], of: {stream: true}, for: 2m, readings: 3, summary: '{prefix}'}\n"
+    verdict = "  - {alert: V, kind: verdict, probe: models, levels: {warning: {}}, summary: ''}\n"
+    config = load_text(HEAD + defaults + rule() + verdict).config
+    found = {one.alert: one for one in config.rules}
+    assert (found["A"].by, found["A"].of, found["A"].for_) == (("prefix",), {"stream": True}, 120)
+    assert (found["V"].by, found["V"].of, found["V"].for_) == (("subject",), None, 120)
+    assert (found["StoreFailing"].by, found["StoreFailing"].for_, found["StoreFailing"].summary) == ((), 0, "{reason}")
+
+
+def test_a_selection_is_of_what_the_rules_are_about_that_name_it(load_text: Load) -> None:
+    selections = "selections: {a: {refresh_state: failed}, b: {outcome: bad}, c: {outcome: failed}}\n"
+    quota = "  - {alert: Q, kind: state, of: a, field: quota_exhausted, levels: {warning: {equals: true}}}\n"
+    verdict = "  - {alert: V, kind: verdict, of: b, probe: models, levels: {warning: {}}}\n"
+    assert len(own_rules(load_text(HEAD + selections + rule(of="c") + quota + verdict).config)) == 3
+    with pytest.raises(ConfigError) as caught:
+        load_text(HEAD + selections + rule(of="b") + verdict)
+    assert [one.path for one in caught.value.mistakes] == ["selections.a.refresh_state", "selections.b.outcome"]
+
+
+@pytest.mark.parametrize("module", [absence, change, state, verdict], ids=lambda module: module.OPTIONS.__name__)
+def test_the_examples_load(module: Any, load_text: Load) -> None:
+    loaded = load_text(f"{HEAD}rules:\n{indent(module.EXAMPLE, '  ')}")
+    assert loaded.warnings == ()
+    assert [type(one) for one in own_rules(loaded.config)] == [module.OPTIONS]
 
 
 def test_a_file_may_say_nothing_but_that_it_extends(load_text: Load, shipped: AlertsConfig) -> None:
@@ -145,7 +206,7 @@ def test_the_rest_of_a_file_merges_too(load_text: Load) -> None:
 
 def test_rules_are_switched_off_and_added(load_text: Load) -> None:
     off = "  - {alert: ThinkingMismatch, enabled: false}\n  - {alert: SparkErrorRatio, enabled: false}\n"
-    names = [rule.alert for rule in load_text(EXTENDS + rule() + off).config.rules]
+    names = [rule.alert for rule in own_rules(load_text(EXTENDS + rule() + off).config)]
     assert names == ["ProviderRateLimited", "ProviderErrorRatio", "ZeroUsageUnderLoad", "A"]
 
 
@@ -212,7 +273,7 @@ def test_what_would_do_nothing_is_warned_about(text: str, warnings: list[str], l
 def test_what_was_warned_about_is_left_out(load_text: Load) -> None:
     acting = rule(", for: 1m, mitigate: [next-credential, fallback]")
     config = load_text(f"{HEAD}fallbacks: {{a: [a, b]}}\n{acting}").config
-    assert config.rules[0].levels[Severity.WARNING].mitigate == ("fallback",)
+    assert own_rules(config)[0].levels[Severity.WARNING].mitigate == ("fallback",)
     assert config.fallbacks == {"a": ("b",)}
 
 
@@ -220,7 +281,7 @@ def test_a_later_mitigations_name_may_be_a_persons_own(load_text: Load) -> None:
     acting = rule(", for: 1m, mitigate: [pin-thinking]")
     loaded = load_text(f"{HEAD}{acting}mitigations:\n  pin-thinking: {{kind: model_alias, from: a, to: [b]}}\n")
     assert loaded.warnings == ()
-    assert loaded.config.rules[0].levels[Severity.WARNING].mitigate == ("pin-thinking",)
+    assert own_rules(loaded.config)[0].levels[Severity.WARNING].mitigate == ("pin-thinking",)
 
 
 def test_packaged_things_are_found() -> None:

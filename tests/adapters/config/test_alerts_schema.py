@@ -13,7 +13,14 @@ from daemon.app.demo import ALERTS
 from tests.adapters.config.conftest import SHELVES
 
 SCHEMA = schema(SHELVES.rules, SHELVES.mitigations)
-TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int}
+TYPES: dict[str, Any] = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "boolean": bool,
+    "integer": int,
+    "number": (int, float),
+}
 KEYWORDS = {
     *("$ref", "$schema", "$defs", "title", "description", "default", "examples", "type", "const", "enum", "pattern"),
     *("anyOf", "oneOf", "properties", "additionalProperties", "propertyNames", "required", "items", "minItems"),
@@ -65,6 +72,7 @@ def test_what_loads_fits(text: str) -> None:
 
 
 RULE = {"alert": "A", "kind": "ratio", "bad": {"outcome": "failed"}, "levels": {"warning": {"above": "5%"}}}
+STATE = {"alert": "A", "kind": "state", "field": "quota_exhausted", "levels": {"warning": {"equals": True}}}
 
 
 @pytest.mark.parametrize(
@@ -92,6 +100,19 @@ RULE = {"alert": "A", "kind": "ratio", "bad": {"outcome": "failed"}, "levels": {
         ({"selections": {"a": {"usage": ["zero", "missing"]}}}, True),
         ({"selections": {"a": {"usage": "none"}}}, False),
         ({"receivers": [{"urls": []}]}, False),
+        ({"rules": [STATE]}, True),
+        ({"rules": [STATE | {"source": "self", "of": {"condition": "disk_free"}, "field": "value"}]}, True),
+        ({"rules": [STATE | {"levels": {"warning": {"above": 90}, "critical": {"below": "10%"}}}]}, True),
+        ({"rules": [STATE | {"source": "probes"}]}, False),
+        ({"rules": [STATE | {"of": {"outcome": "failed"}}]}, False),
+        ({"rules": [STATE | {"of": {"condition": "disk_full"}}]}, False),
+        ({"rules": [STATE | {"levels": {"warning": {"above": "90s"}}}]}, False),
+        ({"rules": [{"alert": "A", "kind": "verdict", "probe": "models", "of": {"outcome": "bad"}}]}, True),
+        ({"rules": [{"alert": "A", "kind": "verdict", "probe": "models", "of": {"outcome": "failed"}}]}, False),
+        ({"rules": [{"alert": "A", "levels": {"critical": {"falls_by": "5%"}}}]}, True),
+        ({"rules": [{"alert": "A", "levels": {"critical": {"falls_bye": "5%"}}}]}, False),
+        ({"selections": {"a": {"refresh_state": "failed"}, "b": {"fault": "overloaded"}}}, True),
+        ({"selections": {"a": {"refresh_state": "failed", "fault": "overloaded"}}}, False),
         ({"extends": "runbok"}, False),
         ({"recievers": []}, False),
     ],

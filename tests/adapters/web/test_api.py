@@ -25,6 +25,7 @@ PROVIDER = (
 SHAPES = {
     "alerts": ALERT,
     "events": " ".join(EVENT_FIELDS),
+    "rules": "alert kind levels series pending firing displaced error degraded",
     "mitigations": MITIGATION,
     "notifications": NOTIFICATION,
     "audit": "id at actor subject action before after reason outcome",
@@ -67,6 +68,23 @@ async def test_an_alert_shows_what_it_is_outside(client: httpx.AsyncClient) -> N
     assert alerts[0]["mitigations"] == []
     assert alerts[0]["labels"] == {"provider_key": "codex"}
     assert alerts[4]["resolved_because"] == "cleared"
+
+
+async def test_a_rule_tells_how_much_it_watches_and_what_is_wrong_with_it(client: httpx.AsyncClient) -> None:
+    rules = {row["alert"]: row for row in (await get(client, "rules"))["rules"]}
+    assert rules["ProviderRateLimited"]["levels"] == ["warning", "critical"]
+    assert rules["ThinkingMismatch"] | {"kind": "", "levels": []} == {
+        "alert": "ThinkingMismatch",
+        "kind": "",
+        "levels": [],
+        "series": 1000,
+        "pending": 1,
+        "firing": 0,
+        "displaced": 17,
+        "error": None,
+        "degraded": True,
+    }
+    assert rules["ZeroUsageUnderLoad"]["error"] == "ZeroDivisionError: division by zero"
 
 
 @pytest.mark.parametrize(

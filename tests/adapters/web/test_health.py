@@ -50,6 +50,8 @@ async def test_metrics_are_what_prometheus_reads(stranger: httpx.AsyncClient) ->
         'runbookd_provider_latency_seconds{provider_key="codex",quantile="0.95"} 9.1205',
         'runbookd_mitigations_applied{kind="model_alias",name="fallback"} 1',
         "runbookd_notifications_queued 1",
+        'runbookd_rule_series_displaced_total{alert="ThinkingMismatch"} 17',
+        "# TYPE runbookd_rule_series_displaced_total counter",
         "runbookd_ready 1",
         "runbookd_store_up 1",
     ):

@@ -1,0 +1,49 @@
+"""Baselines: teaches the book of rules what is usual, from the hours that are closed."""
+
+from collections.abc import Callable, Sequence
+
+from daemon.domain.rollup import Resolution, Rollup
+from daemon.logic.judging import Book
+from daemon.ports import EventStore
+
+DAY_MS = 86_400_000
+"""Read at once: days of hours in one piece would hold a reader of the store for too long."""
+
+
+class Baselines:
+    """A job for the schedule: it looks whether an hour was closed, or another book is in use, and reads only then.
+
+    `history_seconds` is how far back any rule of the book looks; 0 where none does. `node_id` is empty where the store
+    is this node's alone.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: EventStore,
+        book: Callable[[], Book],
+        history_seconds: Callable[[], float],
+        node_id: str = "",
+    ) -> None:
+        self._store = store
+        self._book = book
+        self._history_seconds = history_seconds
+        self._node_id = node_id
+        self._taught: tuple[Book, int] | None = None
+
+    async def run(self) -> None:
+        """Raises `StoreFailure`; the next run tries again, and until then the book goes by what it knows."""
+        book, seconds = self._book(), self._history_seconds()
+        until = await self._store.rolled_until(self._node_id) if seconds else None
+        if until is None:
+            return
+        lesson = book, Resolution.HOUR.floor(until)
+        if lesson != self._taught:
+            book.learn(await self._hours(lesson[1], round(seconds * 1000)))
+            self._taught = lesson
+
+    async def _hours(self, until: int, history_ms: int) -> Sequence[Rollup]:
+        rows: list[Rollup] = []
+        for since in range(until - history_ms, until, DAY_MS):
+            rows += await self._store.rollups(Resolution.HOUR, since, min(since + DAY_MS, until), {})
+        return rows

@@ -1,0 +1,13 @@
+"""What an alert's rule counted: an alert goes on only while its rule asks for the same."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("alert", sa.Column("expression", sa.Text, nullable=False, server_default=""))
