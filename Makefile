@@ -12,7 +12,7 @@ PYTHON ?= $(shell for one in python3 python3.13 python3.12 python3.11; do \
 ATHERIS := atheris==3.0.0
 SECONDS ?= 60
 SEEDS ?= 10000
-.PHONY: help demo run test test-clients fuzz prove lint types lock clean
+.PHONY: help demo run test test-clients fuzz prove lint types docs lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -47,6 +47,9 @@ lint: $(INSTALLED) ## ruff: mistakes and format
 
 types: $(INSTALLED) ## mypy
 	$(BIN)/mypy
+
+docs: $(INSTALLED) ## write docs/rules.md anew, from the rule kinds and the shipped rules
+	@$(BIN)/python -m daemon.app.rules_page > docs/rules.md.new && mv docs/rules.md.new docs/rules.md
 
 lock: ## write requirements.lock anew, with the newest versions that pyproject.toml allows (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }

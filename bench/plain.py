@@ -40,7 +40,7 @@ class Plain:
         self._series: dict[str, _Series] = {}
         self._next = EVERY_MS
         self.messages = self.actions = 0
-        self.is_critical = False
+        self.critical_at: int | None = None
 
     def observe(self, turn: Turn) -> None:
         while self._next <= turn.at:
@@ -55,7 +55,8 @@ class Plain:
             if raised:
                 self.messages += 1
                 self.actions += level
-                self.is_critical |= bool(level)
+                if level:
+                    self.critical_at = self._next
 
 
 class _Series:

@@ -52,7 +52,7 @@ class Ours:
         self._is_new = False
         self._number = 0
         self.messages = self.actions = 0
-        self.is_critical = False
+        self.critical_at: int | None = None
 
     def observe(self, turn: Turn) -> None:
         at = T0 + turn.at
@@ -78,7 +78,8 @@ class Ours:
             raise RuntimeError(name) from error
         for step in judgement.steps:
             self.messages += step.change in TOLD
-            self.is_critical |= step.change in TOLD and step.alert.severity is Severity.CRITICAL
+            if step.change in TOLD and step.alert.severity is Severity.CRITICAL:
+                self.critical_at = self._second - T0
         if self._acted or judgement.changed:
             self._act()
 
@@ -143,9 +144,9 @@ def _race(random: Random, rate: int, share: float, warm: bool) -> dict[str, tupl
             if name not in done:
                 one.observe(turn)
                 if turn.at < start:
-                    one.is_critical = False
-                elif one.is_critical:
-                    done[name] = failed, (turn.at - start) / 60_000
+                    one.critical_at = None
+                elif one.critical_at is not None:
+                    done[name] = failed, (one.critical_at - start) / 60_000
         failed += turn.bad and turn.at >= start
         if len(done) == len(them):
             break

@@ -1,15 +1,29 @@
 """The one file that reads the time."""
 
 import time
+from collections.abc import Callable
+
+LONGEST_BACK_MS = 86_400_000
+"""A clock that is set back further than this was wrong before."""
 
 
 class SystemClock:
     """The machine's clocks."""
 
-    def now(self) -> int:
-        """UTC epoch milliseconds."""
-        return time.time_ns() // 1_000_000
-
-    def monotonic(self) -> float:
+    def __init__(
+        self, wall_ns: Callable[[], int] = time.time_ns, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._wall_ns = wall_ns
+        self.monotonic = monotonic
         """Seconds that never go back."""
-        return time.monotonic()
+        self._last = 0, monotonic()
+
+    def now(self) -> int:
+        """UTC epoch milliseconds. They go back by a day or not at all: where the machine's clock was set back by less,
+        they go on at their own pace until it has caught up."""
+        wall, at = self._wall_ns() // 1_000_000, self.monotonic()
+        last, then = self._last
+        if last - LONGEST_BACK_MS < wall < last:
+            wall = last + round((at - then) * 1000)
+        self._last = wall, at
+        return wall

@@ -27,6 +27,7 @@ from daemon.domain.alerts_config import AlertsConfig
 from daemon.domain.errors import StoreFailure
 from daemon.domain.mitigation import Mitigation
 from daemon.domain.self_reading import Condition, SelfReading
+from daemon.engine.baselines import Baselines
 from daemon.engine.desk import Desk
 from daemon.engine.dispatch import Dispatch
 from daemon.engine.evaluate import Evaluate
@@ -48,6 +49,8 @@ log = logging.getLogger(__name__)
 FILE_SECONDS = 2.0
 """Between two looks at the alerts file."""
 SNAPSHOT_SECONDS = 5.0
+BASELINE_SECONDS = 60.0
+"""Between two looks whether an hour was closed, or other rules are in force."""
 RETENTION_SECONDS = 3600.0
 """Between two looks at what is too old."""
 FIRST_LOOK_SECONDS = 3.0
@@ -128,6 +131,7 @@ class ControlPlane:
             observe=self._evaluate.observe,
         )
         self._desk.read_by(self._self_watch.adopt)
+        self._baselines = Baselines(store=store.events, book=lambda: self._evaluate.book, node_id=self._rollups_of)
         self._inventory = Inventory(
             probes=self._probes,
             management=self._management,
@@ -178,6 +182,7 @@ class ControlPlane:
         self._evaluate.use(book, downtime_ms=downtime)
         self._report_config()
         await self._self_watch.look()
+        await self._baselines.run()
         self._start_tasks()
 
     def _start_tasks(self) -> None:
@@ -190,6 +195,7 @@ class ControlPlane:
             (self._settings.evaluation_interval, "tick", self._tick),
             (EVERY_SECONDS, "inventory", self._inventory.refresh),
             (LOOK_SECONDS, "self watch", self._self_watch.look),
+            (BASELINE_SECONDS, "baselines", self._baselines.run),
             (SNAPSHOT_SECONDS, "providers", self._write_providers),
             (RETENTION_SECONDS, "retention", self._retention().run),
         ):

@@ -20,6 +20,6 @@ class RuleFigures:
     displaced: int
     """Label sets that had to make room for others since the rules were loaded."""
     error: str | None
-    """Why it could not be judged when it was last looked at."""
+    """Why it could not be judged when it was last judged."""
     degraded: bool
     """Too little of what was emitted arrived: nothing new is acted on."""

@@ -45,6 +45,8 @@ class Query:
     stands: bool = False
     """There is a series before anything was counted, for what is missing has no labels. Only without `by`."""
     baselines: Baselines | None = None
+    history_seconds: float = 0.0
+    """How far back the hours reach that it wants."""
     most_series: int = 1000
     """Label sets, for labels may be named by clients; where there is no room, the least bad one makes room."""
 
@@ -57,17 +59,31 @@ class Query:
 class Reading(Protocol):
     """The numbers of one series at one instant. Instants are epoch ms."""
 
-    at: int
-    streak: int
-    """How many bad items were counted since the last good one."""
-    streak_since: int | None
-    """When the first of them was."""
-    good_streak: int
-    last_at: int | None
-    """When the latest item was; None when there was none as far back as we know."""
-    began_at: int
-    """Since when we look."""
-    baseline: float | None
+    @property
+    def at(self) -> int: ...
+
+    @property
+    def streak(self) -> int:
+        """How many bad items were counted since the last good one."""
+
+    @property
+    def streak_since(self) -> int | None:
+        """When the first of them was."""
+
+    @property
+    def good_streak(self) -> int: ...
+
+    @property
+    def last_at(self) -> int | None:
+        """When the latest item was; None when there was none as far back as we know."""
+
+    @property
+    def began_at(self) -> int:
+        """Since when we look."""
+
+    @property
+    def baseline(self) -> float | None:
+        """What is usual; None where that is not known."""
 
     def stretches(self) -> Iterable[tuple[float, Counts]]:
         """The rule's window (seconds) and what it counted, then longer and longer ones, bucket by bucket."""

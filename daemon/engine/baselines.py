@@ -13,8 +13,7 @@ DAY_MS = 86_400_000
 class Baselines:
     """A job for the schedule: it looks whether an hour was closed, or another book is in use, and reads only then.
 
-    `history_seconds` is how far back any rule of the book looks; 0 where none does. `node_id` is empty where the store
-    is this node's alone.
+    `node_id` is empty where the store is this node's alone.
     """
 
     def __init__(
@@ -22,24 +21,22 @@ class Baselines:
         *,
         store: EventStore,
         book: Callable[[], Book],
-        history_seconds: Callable[[], float],
         node_id: str = "",
     ) -> None:
         self._store = store
         self._book = book
-        self._history_seconds = history_seconds
         self._node_id = node_id
         self._taught: tuple[Book, int] | None = None
 
     async def run(self) -> None:
         """Raises `StoreFailure`; the next run tries again, and until then the book goes by what it knows."""
-        book, seconds = self._book(), self._history_seconds()
-        until = await self._store.rolled_until(self._node_id) if seconds else None
+        book = self._book()
+        until = await self._store.rolled_until(self._node_id) if book.history_seconds else None
         if until is None:
             return
         lesson = book, Resolution.HOUR.floor(until)
         if lesson != self._taught:
-            book.learn(await self._hours(lesson[1], round(seconds * 1000)))
+            book.learn(await self._hours(lesson[1], round(book.history_seconds * 1000)))
             self._taught = lesson
 
     async def _hours(self, until: int, history_ms: int) -> Sequence[Rollup]:

@@ -24,7 +24,9 @@ log = logging.getLogger(__name__)
 GRACE_MS = 250
 """After a second ends, for its last events to arrive."""
 MOST_SECONDS = 120
-"""Judged one by one after a pause; older seconds are judged together."""
+"""Judged one by one after a pause; older seconds are judged together, and no time is served in them."""
+LONGEST_BACK_MS = 86_400_000
+"""Further back than this a clock only goes when it was wrong before."""
 RETRY_SECONDS = 1.0
 
 PlanMessages = Callable[[Sequence[EpisodeStep], int], tuple[Notification, ...]]
@@ -66,6 +68,11 @@ class Evaluate:
         """A book of these rules, to be warmed and then put to use by `use`."""
         return Book(config, self._rules_behind)
 
+    @property
+    def book(self) -> Book:
+        """The one that is in use."""
+        return self._book
+
     def use(self, book: Book, *, downtime_ms: int = 0) -> None:
         """Judges by this book from now on; alerts go on where they are."""
         now = self._clock.now()
@@ -74,6 +81,8 @@ class Evaluate:
         book.restore(self.alerts(), shift_ms=downtime_ms)
         self._book = book
         self._judged_at = max(self._judged_at, now // SECOND_MS * SECOND_MS - SECOND_MS)
+        if downtime_ms:
+            self._write_down_waiting()
         self.wake()
 
     def alerts(self) -> list[Alert]:
@@ -141,12 +150,21 @@ class Evaluate:
     async def step(self, now: int) -> None:
         """Judges every second that has ended by `now`, and commits what follows. Raises `StoreFailure`."""
         last = (now - GRACE_MS) // SECOND_MS * SECOND_MS
+        if last < self._judged_at - LONGEST_BACK_MS:
+            self._judged_at = last - SECOND_MS  # the clock was wrong before
         first = max(self._judged_at + SECOND_MS, last - MOST_SECONDS * SECOND_MS)
+        if pause := first - self._judged_at - SECOND_MS:
+            self._book.pause(pause)
+            self._write_down_waiting()
         for at in range(first, last + 1, SECOND_MS):
             self._judge(at)
         await self._commit(now)
         if self._book.is_active:
             self.wake()
+
+    def _write_down_waiting(self) -> None:
+        """What they wait for has moved: whoever takes them up next must know."""
+        self._changed |= {alert.fingerprint: alert for alert in self._book.waiting()}
 
     def _judge(self, at: int) -> None:
         judgement = self._book.judge(at)

@@ -161,7 +161,7 @@ class Row(NamedTuple):
 
 
 class Extremes(NamedTuple):
-    """The highest ratio, the highest lower bound and the lowest ratio of all windows; None where nothing was counted."""
+    """The highest ratio, the highest lower bound and the lowest ratio of all windows."""
 
     peak: float
     bound: float
@@ -169,7 +169,7 @@ class Extremes(NamedTuple):
 
 
 def extremes(windows: Iterable[Counts], *, least: Band) -> Extremes | None:
-    """Of all windows that hold anything; those that hold too little for `least` have no part in the highest ones."""
+    """Of all windows that hold anything, None where none does; those that hold too little for `least` have no part in the highest ones."""
     peak, bound, trough = 0.0, 0.0, 1.0
     seen = False
     for samples, bad in windows:

@@ -37,6 +37,8 @@ class _Account:
         self.rule = rule
         self.query = query
         self.series: dict[Labels, Series] = {}
+        self.failure: tuple[int, Exception] | None = None
+        """When it could not be judged, and why; it stands until it can."""
         bands = {} if _is_acting(rule) else {severity: rule.band(severity) for severity in rule.levels}
         self.bands = {severity: band for severity, band in bands.items() if band is not None}
         self.is_banded = len(self.bands) == len(self.rule.levels)
@@ -71,6 +73,13 @@ class _Account:
             if tellers and (step := episode_step(before, after, at, tellers[0])):
                 steps.append(step)
         return failure
+
+    def note(self, error: Exception | None, at: int) -> None:
+        """How a judgement ended; those of one instant count together."""
+        if error is not None:
+            self.failure = at, error
+        elif self.failure is not None and self.failure[0] < at:
+            self.failure = None
 
     def standing(self, labels: Labels) -> "_Standing | None":
         """What figures can change it; None when no level is on its way."""
@@ -219,6 +228,11 @@ class Book:
         return max(spans, default=0.0)
 
     @property
+    def history_seconds(self) -> float:
+        """How far back closed hours must be known; 0 where no rule asks for any."""
+        return max((table.tally.query.history_seconds for table in self._tables.values()), default=0.0)
+
+    @property
     def is_active(self) -> bool:
         """Time alone can change something: judge the next second too."""
         return bool(self._held or self._orphans) or any(table.active for table in self._tables.values())
@@ -275,6 +289,12 @@ class Book:
         table.settle(account, labels)
         return True
 
+    def pause(self, milliseconds: int) -> None:
+        """So long nobody judged: the machine slept. No alert has served this time."""
+        for _, account in self._places.values():
+            for series in account.series.values():
+                series.pause(milliseconds)
+
     def start_anew(self, fingerprints: Collection[str], at: int) -> None:
         """The windows of these alerts begin at an instant: a mitigation was released."""
         for table, account in self._places.values():
@@ -299,6 +319,7 @@ class Book:
                 for account in table.candidates(track, at):
                     if error := account.judge(track, at, coverage, changed, steps):
                         self._errors.setdefault(account.rule.alert, error)
+                    account.note(error, at)
                     table.settle(account, track.labels)
             if everything:
                 table.forget(at)
@@ -321,6 +342,8 @@ class Book:
                     table.tally.count(item, at, table.active.__contains__, is_past=is_past)
                 except Exception as error:
                     self._errors |= {account.rule.alert: error for account in table.accounts}
+                    for account in table.accounts:
+                        account.note(error, self._judged_at)
 
     def _end_orphans(self, at: int) -> tuple[list[Alert], list[EpisodeStep]]:
         """Alerts whose rule was removed: what fired is resolved, and each episode is closed once."""
@@ -346,6 +369,10 @@ class Book:
         """Firing and clearing ones."""
         return [alert for alert in self._present() if alert.is_firing]
 
+    def waiting(self) -> list[Alert]:
+        """Those between two states."""
+        return [alert for alert in self._present() if alert.state in (AlertState.PENDING, AlertState.CLEARING)]
+
     def acting(self) -> frozenset[str]:
         """Fingerprints of those whose evidence raises at this moment: only they may start anything."""
         series = (series for _, account in self._places.values() for series in account.series.values())
@@ -356,7 +383,7 @@ class Book:
         return [self._figures(table, account) for table, account in self._places.values()]
 
     def _figures(self, table: _Table, account: _Account) -> RuleFigures:
-        rule, error = account.rule, self._errors.get(account.rule.alert)
+        rule, failure = account.rule, account.failure
         alerts = [alert for series in account.series.values() for alert in series.alerts.values()]
         return RuleFigures(
             alert=rule.alert,
@@ -366,7 +393,7 @@ class Book:
             pending=sum(alert.state is AlertState.PENDING for alert in alerts),
             firing=sum(alert.is_firing for alert in alerts),
             displaced=table.tally.displaced_total,
-            error=None if error is None else f"{type(error).__name__}: {error}",
+            error=None if failure is None else f"{type(failure[1]).__name__}: {failure[1]}",
             degraded=rule.is_degraded(table.coverage(self._judged_at)),
         )
 

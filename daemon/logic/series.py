@@ -13,6 +13,7 @@ from daemon.logic.lifecycle import Signal, Timing, advance
 from daemon.logic.tally import Track
 
 _ENDED = frozenset({AlertState.INACTIVE, AlertState.RESOLVED})
+_WAITING = frozenset({AlertState.PENDING, AlertState.CLEARING})
 
 
 class Series:
@@ -36,7 +37,7 @@ class Series:
     @property
     def is_waiting(self) -> bool:
         """A level is between two states: each second counts."""
-        return any(alert.state in (AlertState.PENDING, AlertState.CLEARING) for alert in self.alerts.values())
+        return any(alert.state in _WAITING for alert in self.alerts.values())
 
     # ---- judging -------------------------------------------------------------------------------------------------
 
@@ -96,6 +97,11 @@ class Series:
         self.alerts[severity] = told
         return told
 
+    def pause(self, milliseconds: int) -> None:
+        """Time that nobody judged counts neither for what is waited for, nor as time without data."""
+        self.alerts = {severity: _paused(alert, milliseconds) for severity, alert in self.alerts.items()}
+        self._last_data_at += milliseconds
+
     def restore(self, alert: Alert, shift_ms: int) -> None:
         """Takes a stored alert up again; time that was not served (`shift_ms`) does not count."""
         if alert.severity not in self.alerts:
@@ -104,7 +110,7 @@ class Series:
             if alert.resolved_at is not None:
                 self.end_evidence(alert.resolved_at)
         else:
-            alert = replace(alert, since=alert.since + shift_ms, last_data_at=alert.last_data_at + shift_ms)
+            alert = _paused(replace(alert, last_data_at=alert.last_data_at + shift_ms), shift_ms)
             self._last_data_at = max(self._last_data_at, alert.last_data_at)
         ours = self.alerts[alert.severity]
         self.alerts[alert.severity] = replace(alert, runbook=ours.runbook, mitigate=ours.mitigate)
@@ -167,9 +173,10 @@ class Series:
     def _failing_models(track: Track, verdict: Verdict, at: int) -> tuple[str, ...]:
         """The models that fail at least as often as the series as a whole, worst first."""
         shares: dict[str, float] = {}
+        whole = verdict.bad / verdict.samples if verdict.samples else 0.0
         for model, ring in track.models.items():
             samples, bad = ring.counts(at, verdict.window_seconds)
-            if bad and bad / samples >= (verdict.value or 0.0):
+            if bad and bad / samples >= whole:
                 shares[model] = bad / samples
         return tuple(sorted(shares, key=lambda model: (-shares[model], model)))
 
@@ -187,6 +194,11 @@ class Series:
             mitigate=self.rule.levels[severity].mitigate,
             expression=self._query.expression,
         )
+
+
+def _paused(alert: Alert, milliseconds: int) -> Alert:
+    """What is waited for in a state that lasts a while takes so much longer."""
+    return replace(alert, since=alert.since + milliseconds) if alert.state in _WAITING else alert
 
 
 def episode_step(before: Severity | None, after: Severity | None, at: int, alert: Alert) -> EpisodeStep | None:

@@ -23,7 +23,7 @@ rules:
   - {alert: ZeroUsageUnderLoad, enabled: false}
   - {alert: ProviderRateLimited, levels: {critical: {above: 15%}}}
   - {alert: EvaluationLate, enabled: false}
-  - {alert: Mine, kind: burst, bad: {status: 4xx}, levels: {warning: {at_least: 3, for: 1h30m10s}}}
+  - {alert: Mine, kind: burst, bad: {status: 4xx}, levels: {warning: {at_least: 3, for: 1h30m}}}
   - {alert: SparkErrorRatio, kind: burst, bad: {status: 5xx}, levels: {warning: {at_least: 3}}}
 """
 
@@ -95,7 +95,7 @@ def test_the_table_has_a_line_for_each_with_its_levels_and_what_it_does(rules: R
     code, out, _ = rules("list")
     lines = {line.split()[0]: " ".join(line.split()[1:]) for line in out.splitlines()}
     assert code == 0
-    assert lines["Mine"] == "burst warning at_least 3, for 1h30m10s - own"
+    assert lines["Mine"] == "burst warning at_least 3, for 1h30m - own"
     assert lines["DiskAlmostFull"] == "state warning below 10%; critical below 3% - built-in"
     assert lines["ZeroUsageUnderLoad"] == "ratio off (warning above 50%) - shipped, changed"
     assert lines["ProviderRateLimited"].startswith(

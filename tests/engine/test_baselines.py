@@ -26,6 +26,7 @@ class Pupil:
     """In the place of a book: which hours it was taught."""
 
     lessons: list[list[int]] = field(default_factory=list)
+    history_seconds: float = 3 * 86_400.0
 
     def learn(self, hours: Sequence[Rollup]) -> None:
         self.lessons.append([row.bucket for row in hours])
@@ -35,10 +36,9 @@ class Pupil:
 class School:
     store: MemoryEventStore = field(default_factory=MemoryEventStore)
     book: Pupil = field(default_factory=Pupil)
-    history_seconds: float = 3 * 86_400.0
 
     def __post_init__(self) -> None:
-        self.job = Baselines(store=self.store, book=lambda: self.book, history_seconds=lambda: self.history_seconds)
+        self.job = Baselines(store=self.store, book=lambda: self.book)
 
     async def close(self, until: int, *rows: Rollup) -> None:
         await self.store.append([], {}, until, Closed(node_id="", until=until, rows=rows))
@@ -50,7 +50,7 @@ def school() -> School:
 
 
 async def test_it_teaches_the_closed_hours_of_the_days_that_rules_look_at_oldest_first(school: School) -> None:
-    school.history_seconds = 60 * 3600.0
+    school.book.history_seconds = 60 * 3600.0
     kept = [NOON - 60 * HOUR_MS, NOON - 30 * HOUR_MS, NOON - HOUR_MS]
     too_old, too_new = NOON - 61 * HOUR_MS, NOON
     await school.close(NOON + 1, *map(a_row, [*kept, too_old, too_new]), a_row(NOON - 60_000, Resolution.MINUTE))
@@ -79,7 +79,7 @@ async def test_another_book_is_taught_at_once(school: School) -> None:
 
 
 async def test_where_no_rule_looks_back_nothing_is_read(school: School) -> None:
-    school.history_seconds, school.store.failing = 0.0, True
+    school.book.history_seconds, school.store.failing = 0.0, True
     await school.job.run()
     assert school.book.lessons == []
 
@@ -102,6 +102,6 @@ async def test_what_could_not_be_read_is_tried_again(school: School) -> None:
 @pytest.mark.parametrize(("node_id", "lessons"), [("ours", 1), ("new", 0), ("", 0)])
 async def test_a_node_of_many_begins_when_its_own_hours_are_closed(school: School, node_id: str, lessons: int) -> None:
     await school.store.append([], {}, NOON, Closed(node_id="ours", until=NOON, rows=(a_row(NOON - HOUR_MS),)))
-    job = Baselines(store=school.store, book=lambda: school.book, history_seconds=lambda: 3600.0, node_id=node_id)
+    job = Baselines(store=school.store, book=lambda: school.book, node_id=node_id)
     await job.run()
     assert len(school.book.lessons) == lessons

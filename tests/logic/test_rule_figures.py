@@ -4,16 +4,21 @@ import pytest
 
 from daemon.domain.alert import Severity
 from daemon.domain.rule_figures import RuleFigures
-from daemon.domain.sample import Reading, Verdict
+from daemon.domain.sample import Band, Reading, Verdict
 from daemon.logic.rules.ratio import RatioRule
-from tests.logic.playing import Play, a_rule
+from tests.logic.playing import Play, a_rule, an_event
 
 
 class Broken(RatioRule):
-    """Judges nothing until it is mended."""
+    """Can be judged from five samples on."""
+
+    def band(self, severity: Severity) -> Band | None:
+        return None
 
     def judge(self, severity: Severity, reading: Reading) -> Verdict:
-        raise ZeroDivisionError("division by zero")
+        if sum(counts.samples for _, counts in reading.buckets()) < 5:
+            raise ZeroDivisionError("division by zero")
+        return super().judge(severity, reading)
 
 
 def figures(play: Play, name: str = "ProviderRateLimited") -> RuleFigures:
@@ -47,13 +52,23 @@ def test_label_sets_that_had_to_make_room_are_counted() -> None:
     assert figures(play).displaced == play.book.displaced["ProviderRateLimited"] > 0
 
 
-def test_a_rule_that_cannot_be_judged_says_why_and_no_longer_than_it_is_so() -> None:
+def test_a_rule_that_cannot_be_judged_says_why_until_it_can() -> None:
     play = Play.of(a_rule(), Broken.model_validate(a_rule(alert="Broken").model_dump(by_alias=True)))
-    play.traffic(5, bad=1.0)
+    play.traffic(1)
+    play.silence(3)
     assert figures(play, "Broken").error == "ZeroDivisionError: division by zero"
     assert figures(play).error is None
-    play.silence(1)
+    play.traffic(4)
     assert figures(play, "Broken").error is None
+
+
+def test_what_fails_for_one_label_set_is_told_though_another_one_can_be_judged() -> None:
+    play = Play.of(Broken.model_validate(a_rule(alert="Broken").model_dump(by_alias=True)))
+    play.traffic(5, provider_key="codex")
+    for provider in ("amp", "codex", "zai"):
+        play.book.observe(an_event(play.now, provider_key=provider))
+    play.silence(1)
+    assert figures(play, "Broken").error is not None
 
 
 @pytest.mark.parametrize(("coverage", "degraded"), [("80%", True), ("20%", False), ("none", False)])

@@ -1,4 +1,4 @@
-"""Proves the laws: `python -m tests.simulation SEEDS` on so many days, `python -m tests.simulation --only SEED` on one."""
+"""Proves the laws: `python -m tests.simulation SEEDS` on so many days, `… --only SEED` on one of them."""
 
 import logging
 import sys

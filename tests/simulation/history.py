@@ -81,7 +81,7 @@ class History:
     firing: Sequence[Alert] = ()
     acting: frozenset[str] = frozenset()
     rules_changed: bool = False
-    """Since the last judgement."""
+    """Since the last step that was committed."""
     decision: Decision = field(default_factory=Decision)
     """The last one, with what the ledger then held."""
     before: Mapping[str, Alert] = field(default_factory=dict)
@@ -115,9 +115,9 @@ class History:
         self.doubt()
 
     def started(self) -> None:
-        """A process took up where another stopped; what the file says now is news to it."""
+        """A process took up where another stopped."""
         self.judged_ran = self.ran_before = self.ran
-        self.rules_changed, self.failures_told, self.errors, self.errors_changed = True, 0, (), self.ran
+        self.failures_told, self.errors, self.errors_changed = 0, (), self.ran
 
     def judged(self, at: int, changed: Sequence[Alert], steps: Sequence[EpisodeStep]) -> list[Change]:
         """The changes of a judgement, each with what was before."""

@@ -285,7 +285,6 @@ class Court:
         for change in history.judged(at, judgement.changed, judgement.steps):
             for law in OF_CHANGES:
                 self._ask(law.__name__, f"{change.after.alert} {change.after.severity}: ", law(change, history))
-        history.rules_changed = False
 
     def committed(self, decision: Decision, before: Mapping[str, Alert], rows: Mapping[str, Alert]) -> None:
         history = self.history
@@ -313,7 +312,7 @@ class Court:
             present = alerts()
             for told in OF_ALERTS:
                 self._ask(told.__name__, "", told(history, present))
-        history.ran_before = history.ran
+        history.ran_before, history.rules_changed = history.ran, False
 
     def _ask(self, law: str, about: str, wrongs: Iterator[str]) -> None:
         for wrong in wrongs:

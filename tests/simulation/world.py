@@ -206,7 +206,7 @@ class World:
                 self.history.doubt()
             case "reload":
                 self.history.rules = edited(self._random, self.history.rules, self._all_rules, trouble.what)
-                self._reload_waits = True
+                self._reload_waits = self.history.rules_changed = True
             case kind:
                 self._ends[kind] = max(self._ends.get(kind, 0), self.second + trouble.seconds)
                 self._switch(kind, on=True)
@@ -226,4 +226,3 @@ class World:
             self._reload_waits = False
             node.reload(config_of(self.history.rules))
             self.history.doubt()
-            self.history.rules_changed = True

@@ -52,13 +52,16 @@ Factor = Annotated[float, BeforeValidator(parse_factor), WithJsonSchema({"type":
 
 
 class BurnLevel(Level):
-    """What is not said is 14.4 over 1h and 5m where it is critical, else 6 over 6h and 30m."""
+    """Raises while both windows burn faster than `above`, clears when the short one does not.
+
+    What is not said is 14.4 over 1h and 5m where it is critical, else 6 over 6h and 30m.
+    """
 
     above: Factor | None = None
     long: Duration | None = None
     """Shows that it matters."""
     short: Duration | None = None
-    """Shows that it goes on; as soon as it does not, the level clears."""
+    """Shows that it goes on."""
 
     def pace(self, severity: Severity) -> Pace:
         """With what is not said."""
@@ -75,7 +78,7 @@ class BurnRateRule(Rule):
     bad: SelectionSpec
     """Which of the counted events are bad; ANDed with `of`."""
     min_samples: int | Literal["none"] = 20
-    """In the long window."""
+    """With fewer in the long window it does not raise."""
     confidence: Ratio | Literal["none"] = 0.975
     """One-sided confidence that the long window burns faster."""
     retries: Literal["exclude", "include"] = "exclude"
@@ -108,7 +111,7 @@ class BurnRateRule(Rule):
                 most = f"{1 / (1 - self.objective):.3g}"
                 raise ValueError(
                     f"levels.{severity}: {most} is the most that an objective of {say_ratio(self.objective)} can burn: "
-                    f"write less above than that, or a higher objective"
+                    f"write an `above` below that, or a higher objective"
                 )
         return self
 

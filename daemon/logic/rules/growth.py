@@ -107,7 +107,8 @@ class GrowthLevel(Level):
 class GrowthRule(Rule):
     """Raises when the mean of the window, and its lower bound above the middle, have outgrown the baseline.
 
-    Marked retries count, for the hours count them. Events that do not say the field do not.
+    Marked retries count, for the hours count them; events that do not say the field do not. `of` and `by` name only
+    what hours keep, and `of` is written in place.
     """
 
     kind: Literal["growth"] = "growth"
@@ -116,7 +117,7 @@ class GrowthRule(Rule):
     window: Duration = Field(3600.0, gt=0)
     baseline: Baseline = Baseline()
     min_samples: int | Literal["none"] = 20
-    """In the window."""
+    """With fewer in the window it does not raise."""
     confidence: Ratio | Literal["none"] = 0.975
     """One-sided confidence of the lower bound."""
     levels: Mapping[Severity, GrowthLevel] = Field(min_length=1)
@@ -164,6 +165,7 @@ class GrowthRule(Rule):
             measure=measure,
             has_histogram=True,
             baselines=self._usual,
+            history_seconds=self.history_seconds,
             most_series=self.max_series,
         )
 
