@@ -228,6 +228,9 @@ class Operations(Protocol):
     async def status(self) -> Mapping[str, Any]:
         """The object of `GET /api/v1/status`."""
 
+    def stalled(self) -> str | None:
+        """What stands still, so that only a new start helps; None while all goes on."""
+
     async def ready(self) -> Sequence[str]:
         """What is still missing for readiness; empty when ready."""
 

@@ -1,20 +1,43 @@
 """The schedule, on APScheduler: intervals, in memory, one run of a job at a time, and none dropped for being late."""
 
+import asyncio
+import contextlib
 import logging
+from datetime import UTC, datetime, timedelta
 
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from daemon.ports import Job
+from daemon.ports import Clock, Job
 
 log = logging.getLogger(__name__)
 
+PACE_SECONDS = 5.0
+"""Between two looks whether the wall clock was set back."""
+
+
+class _Every(IntervalTrigger):  # type: ignore[misc]  # APScheduler is not typed
+    """An interval that makes up for nothing: a clock that jumps by years would owe millions of runs."""
+
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime | None:
+        due: datetime | None = super().get_next_fire_time(previous, now)
+        if previous is None or due is None or due > now:
+            return due
+        later: datetime = now + self.interval
+        return later
+
 
 class JobSchedule:
-    """A `Schedule` on the running event loop. A job that fails is logged and runs again at its next time."""
+    """A `Schedule` on the running event loop. A job that fails is logged and runs again at its next time.
 
-    def __init__(self) -> None:
+    APScheduler goes by the wall clock: where that was set back, it would wait until it has caught up. `clock` goes on
+    at its own pace, and a job that is overdue by it is given a new time.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._pace: asyncio.Task[None] | None = None
         self._scheduler = AsyncIOScheduler(
             jobstores={"default": MemoryJobStore()},
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
@@ -23,7 +46,7 @@ class JobSchedule:
         logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
 
     def every(self, seconds: float, job: Job, *, name: str) -> None:
-        """From `seconds` after the start on. Due times are wall-clock: whoever needs spans asks the clock."""
+        """From `seconds` after the start on."""
 
         async def run() -> None:
             try:
@@ -31,13 +54,29 @@ class JobSchedule:
             except Exception:
                 log.exception("the job %s failed", name)
 
-        trigger = IntervalTrigger(seconds=max(seconds, 0.1), timezone="UTC")
+        trigger = _Every(seconds=max(seconds, 0.1), timezone="UTC")
         self._scheduler.add_job(run, trigger, id=name, name=name)
 
     def start(self) -> None:
         self._scheduler.start()
+        self._pace = asyncio.get_running_loop().create_task(self._keep_pace(), name="pace of the schedule")
 
     def stop(self) -> None:
         """No further job is started; those that run belong to their event loop."""
+        if self._pace is not None:
+            self._pace.cancel()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
+
+    async def _keep_pace(self) -> None:
+        while True:
+            await asyncio.sleep(PACE_SECONDS)
+            with contextlib.suppress(Exception):  # the scheduler stops while we look
+                self.catch_up()
+
+    def catch_up(self) -> None:
+        """Gives a new time to every job that should have run long ago."""
+        late = datetime.fromtimestamp(self._clock.now() / 1000, UTC) - timedelta(seconds=PACE_SECONDS)
+        for job in self._scheduler.get_jobs():
+            if job.next_run_time is not None and job.next_run_time < late:
+                job.reschedule(_Every(seconds=job.trigger.interval.total_seconds(), timezone="UTC"))

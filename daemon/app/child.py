@@ -5,7 +5,7 @@ import contextlib
 import logging
 import signal
 from asyncio.subprocess import Process
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from daemon.adapters.clock import SystemClock
 
@@ -63,6 +63,20 @@ class Child:
         if not self._stopping.is_set():
             self._stopping.set()
             self.send(signal.SIGTERM)
+
+    async def watch(self, answers: Callable[[], Awaitable[bool]], *, every_seconds: float, misses: int) -> None:
+        """Kills it when it has answered in this life and then does not, so often in a row: it is frozen."""
+        life = missed = 0
+        while not self._stopping.is_set():
+            await self._wait(every_seconds)
+            if await answers():
+                life, missed = self.lives, 0
+            elif life == self.lives:
+                missed += 1
+            if missed >= misses:
+                log.error("%s does not answer any more and is killed", self.name)
+                self.send(signal.SIGKILL)
+                life = missed = 0
 
     async def stop(self, timeout_seconds: float) -> None:
         """Asks it, unless that was done, and kills what has not ended in time."""

@@ -37,7 +37,7 @@ from daemon.engine.mitigate import Mitigate
 from daemon.engine.operate import Operate
 from daemon.engine.retain import Retention
 from daemon.engine.self_watch import EVERY_SECONDS as LOOK_SECONDS
-from daemon.engine.self_watch import SelfWatch
+from daemon.engine.self_watch import MISSED_TICKS, SelfWatch
 from daemon.engine.supervise import Tasks
 from daemon.logic.attribution import Attribution
 from daemon.logic.judging import Book
@@ -70,8 +70,9 @@ class ControlPlane:
         self._clock = clock
         self._stack = AsyncExitStack()
         self._tasks = Tasks()
-        self._schedule = JobSchedule()
+        self._schedule = JobSchedule(clock)
         self._reload_asked = asyncio.Event()
+        self._ticked_at = float("inf")
         self._figures = ProviderFigures()
         self._figures_written: object = None
         self._attribution = Attribution()
@@ -149,6 +150,7 @@ class ControlPlane:
             figures=self._figures,
             describe=self._describe,
             missing=self._missing,
+            stalled=self._schedule_stalled,
         )
 
     def _open_probes(self, canary_secret: str) -> HttpProbes:
@@ -292,6 +294,7 @@ class ControlPlane:
         self._evaluate.arrived(arrival)
 
     async def _tick(self) -> None:
+        self._ticked_at = self._clock.monotonic()
         self._evaluate.wake()
 
     async def _write_providers(self) -> None:
@@ -337,6 +340,11 @@ class ControlPlane:
             },
             "mitigation_mode": settings.mitigation_mode.value,
         }
+
+    def _schedule_stalled(self) -> str | None:
+        """A scheduler that has died says nothing of it."""
+        silent = self._clock.monotonic() - self._ticked_at
+        return "the schedule stands still" if silent > MISSED_TICKS * self._settings.evaluation_interval else None
 
     def _missing(self) -> Sequence[str]:
         return [] if self._source.loaded_at is not None else ["rules"]

@@ -24,6 +24,8 @@ REFUSE_AFTER_FAILURES = 10
 """So long they wait where there are no others: more than a minute."""
 POLL_SECONDS = 0.05
 PROBE_SECONDS = 2.0
+WATCH_SECONDS, MISSES = 5.0, 4
+"""A control plane that has not answered for so often so long is started again: within half a minute."""
 GRACE_SECONDS = 15.0
 """For a child's own stop, beyond the drain."""
 CANNOT_START = 3
@@ -67,6 +69,7 @@ class Supervisor:
         tasks = Tasks()
         for child in (self._control, *self._proxies):
             tasks.start(child.name, child.run)
+        tasks.start("watch", self._watch_control)
         tasks.start("ready", self._tell_ready)
         tasks.start("watchdog", self._keep_watchdog_calm)
         try:
@@ -109,10 +112,16 @@ class Supervisor:
 
     async def _tell_ready(self) -> None:
         """Ready is when requests are answered: to connect, the socket alone suffices."""
-        while not await _answers(*self._address):  # noqa: ASYNC110 another process
+        while not await _answers(*self._address, "/health"):  # noqa: ASYNC110 another process
             await asyncio.sleep(POLL_SECONDS)
         self._is_ready = True
         systemd.ready(self._status())
+
+    async def _watch_control(self) -> None:
+        address = self._settings.control_host, self._settings.control_port
+        await self._control.watch(
+            lambda: _answers(*address, "/healthz", wanted=b" 200 "), every_seconds=WATCH_SECONDS, misses=MISSES
+        )
 
     async def _keep_watchdog_calm(self) -> None:
         if seconds := systemd.watchdog_seconds():
@@ -137,14 +146,15 @@ class Supervisor:
         systemd.ready(self._status())
 
 
-async def _answers(host: str, port: int) -> bool:
-    """Whether any worker gives a status line."""
+async def _answers(host: str, port: int, path: str, *, wanted: bytes = b" ") -> bool:
+    """Whether anybody gives a status line, and the wanted one."""
     loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     try:
         async with asyncio.timeout(PROBE_SECONDS):
             reader, writer = await asyncio.open_connection(loopback, port)
             with contextlib.closing(writer):
-                writer.write(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-                return (await reader.readline()).startswith(b"HTTP/1.1 ")
+                writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+                line = await reader.readline()
+                return line.startswith(b"HTTP/1.1 ") and wanted in line
     except (OSError, TimeoutError, ValueError):
         return False

@@ -177,12 +177,13 @@ class Evaluate:
     def _note_errors(self, errors: dict[str, str], at: int) -> None:
         """Only where everything is looked at, a rule that is not told can be judged again. The first such look tells
         too that there are none: the last process may have had some."""
-        if at % COARSEST_MS:
-            errors = (self._failing_rules or {}) | errors
-        if errors == self._failing_rules or (at % COARSEST_MS and not errors):
+        before, looks_at_all = self._failing_rules, at % COARSEST_MS == 0
+        if not looks_at_all:
+            errors = (before or {}) | errors
+        if errors == before or not (errors or looks_at_all):
             return
         text = "; ".join(f"{name} keeps its state: {error}" for name, error in errors.items())
-        if errors or self._failing_rules:
+        if errors or before:
             log.log(logging.ERROR if errors else logging.INFO, "%s", text or "all rules can be judged again")
         self._failing_rules = errors
         failing = Condition.EVALUATION_FAILING

@@ -39,6 +39,7 @@ class Operate:
         figures: ProviderFigures,
         describe: Callable[[], Mapping[str, Any]],
         missing: Callable[[], Sequence[str]],
+        stalled: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._clock = clock
         self._events = events
@@ -50,10 +51,14 @@ class Operate:
         self._figures = figures
         self._describe = describe
         self._missing = missing
+        self._stalled = stalled
 
     async def status(self) -> Mapping[str, Any]:
         spool = {"depth": self._ingest.depth, "dropped_total": self._ingest.lost_total}
         return {**self._describe(), "spool": spool}
+
+    def stalled(self) -> str | None:
+        return self._stalled()
 
     async def ready(self) -> Sequence[str]:
         missing = list(self._missing())

@@ -169,7 +169,8 @@ class Extremes(NamedTuple):
 
 
 def extremes(windows: Iterable[Counts], *, least: Band) -> Extremes | None:
-    """Of all windows that hold anything, None where none does; those that hold too little for `least` have no part in the highest ones."""
+    """Of all windows that hold anything, None where none does; the highest ones only of those that hold enough for
+    `least`."""
     peak, bound, trough = 0.0, 0.0, 1.0
     seen = False
     for samples, bad in windows:

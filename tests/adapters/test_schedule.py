@@ -2,14 +2,21 @@
 
 import asyncio
 import logging
+import time
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
+from apscheduler.job import Job
+from apscheduler.jobstores.memory import MemoryJobStore
 
-from daemon.adapters.schedule import JobSchedule
+from daemon.adapters.clock import SystemClock
+from daemon.adapters.schedule import JobSchedule, _Every
+from tests.fakes.clock import FakeClock
 
 
 async def test_a_job_runs_again_and_never_beside_itself() -> None:
-    schedule, running, most, enough = JobSchedule(), 0, 0, asyncio.Event()
+    schedule, running, most, enough = JobSchedule(SystemClock()), 0, 0, asyncio.Event()
     runs = 0
 
     async def job() -> None:
@@ -30,7 +37,7 @@ async def test_a_job_runs_again_and_never_beside_itself() -> None:
 
 
 async def test_a_job_that_fails_is_told_and_runs_again(caplog: pytest.LogCaptureFixture) -> None:
-    schedule, runs, again = JobSchedule(), 0, asyncio.Event()
+    schedule, runs, again = JobSchedule(SystemClock()), 0, asyncio.Event()
 
     async def job() -> None:
         nonlocal runs
@@ -47,3 +54,57 @@ async def test_a_job_that_fails_is_told_and_runs_again(caplog: pytest.LogCapture
     schedule.stop()
     schedule.stop()
     assert "the job unlucky failed" in caplog.text
+
+
+async def nothing() -> None:
+    """A job."""
+
+
+def the_job(schedule: JobSchedule) -> Job:
+    [job] = schedule._scheduler.get_jobs()
+    return job
+
+
+def test_a_clock_that_jumps_ahead_by_ten_years_owes_one_run() -> None:
+    every, then = _Every(seconds=1, timezone="UTC"), datetime(2026, 1, 1, tzinfo=UTC)
+    now = then + timedelta(days=3650)
+    assert every.get_next_fire_time(then, then) == then + timedelta(seconds=1)
+    assert every.get_next_fire_time(then, now) == now + timedelta(seconds=1)
+
+
+async def test_a_job_goes_on_though_the_wall_clock_was_set_back_by_two_hours() -> None:
+    steady = FakeClock(time.time_ns() // 1_000_000)
+    schedule = JobSchedule(steady)
+    schedule.every(10.0, nothing, name="tick")
+    schedule.start()
+    first = the_job(schedule).next_run_time
+    the_job(schedule).modify(next_run_time=first + timedelta(hours=2))  # as it stands after the wall clock went back
+    steady.advance(2 * 3600 + 20)  # and as the steady clock sees it: overdue
+    schedule.catch_up()
+    assert abs(the_job(schedule).next_run_time - first) < timedelta(seconds=5)
+    schedule.stop()
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York"])
+async def test_summer_time_neither_doubles_nor_drops_a_run(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    every = _Every(seconds=600, timezone="UTC")
+    for day in (
+        datetime(2026, 3, 29, tzinfo=UTC),
+        datetime(2026, 10, 25, tzinfo=UTC),
+        datetime(2026, 11, 1, tzinfo=UTC),
+    ):
+        runs, now = [day], day
+        while now < day + timedelta(days=1):
+            now = every.get_next_fire_time(now, now)
+            runs.append(now)
+        assert {later - earlier for earlier, later in pairwise(runs)} == {timedelta(minutes=10)}
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_jobs_are_kept_in_memory_only_never_dropped_for_being_late_and_never_run_twice_at_once() -> None:
+    scheduler = JobSchedule(FakeClock())._scheduler
+    assert {type(store) for store in scheduler._jobstores.values()} == {MemoryJobStore}
+    assert scheduler._job_defaults == {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}

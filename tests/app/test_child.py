@@ -1,6 +1,7 @@
 """A child: it is started again when it ends, and asked once, then killed, when it shall stop."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -71,3 +72,20 @@ async def test_asked_while_it_is_being_started_it_stops_all_the_same() -> None:
         async with asyncio.timeout(5):
             await one.stop(4)
     assert one.lives == 1
+
+
+@pytest.mark.usefixtures("quickly")
+async def test_one_that_answered_and_then_is_silent_is_killed_and_started_again_and_one_that_boots_is_left() -> None:
+    answers, asked = [False] * 5 + [True, False, False, True, False, False, False], 0
+
+    async def answering() -> bool:
+        nonlocal asked
+        asked += 1
+        return answers[asked - 1] if asked <= len(answers) else True
+
+    codes: list[int] = []
+    async with running("sleep 60", codes.append) as one:
+        watch = asyncio.get_running_loop().create_task(one.watch(answering, every_seconds=0.01, misses=3))
+        await until(lambda: one.lives == 2)
+        assert (codes, asked >= len(answers)) == ([-signal.SIGKILL], True)
+        watch.cancel()

@@ -162,6 +162,11 @@ def test_what_is_no_schedule_is_said(text: str, zone: str, said: str) -> None:
         Schedule.parse(text, zone)
 
 
+def test_parts_of_minutes_count() -> None:
+    now = at("2026-11-23T09:30:20")
+    assert Schedule.parse("00:00-24:00").seconds(now - 90_500, now, 1e9) == 90.5
+
+
 def test_two_of_the_same_are_one() -> None:
     assert Schedule.parse("Mo 09:00-10:00") == Schedule.parse("Mo 09:00-10:00", "UTC")
     assert Schedule.parse("09:00-10:00").zone is UTC

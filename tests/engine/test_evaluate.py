@@ -222,6 +222,12 @@ async def test_a_rule_that_is_seldom_looked_at_fails_all_the_while(built_in: tup
         for _ in range(5):
             scene.clock.advance(1.0)
             await evaluate.step(scene.clock.now() + GRACE_MS)
+    again = scene.open(BROKEN, *built_in)
+    for _ in range(3):
+        scene.clock.advance(1.0)
+        await again.step(scene.clock.now() + GRACE_MS)
+    assert scene.clock.now() % 10_000
+    await scene.play(again, 20, bad=False)
     assert told(scene) == ["opened"]
 
 

@@ -76,3 +76,34 @@ async def test_a_store_that_refuses_is_the_schedules_to_report(store: MemoryEven
     store.failing = True
     with pytest.raises(StoreFailure):
         await Retention(store, clock, WEEK, YEAR).run()
+
+
+async def test_a_clock_that_jumps_by_years_empties_nothing_before_it_is_there_an_hour_later_too(
+    store: MemoryEventStore,
+) -> None:
+    clock = JumpingClock()
+    await store.append([kept := bare(clock.now())], {}, clock.now())
+    retention = Retention(store, clock, WEEK, YEAR)
+    clock.jump(YEAR)
+    await retention.run()
+    assert list(store.rows.values()) == [kept]
+    clock.jump(-YEAR)
+    await retention.run()
+    assert list(store.rows.values()) == [kept]
+    clock.jump(YEAR)
+    await retention.run()
+    clock.advance(3600)
+    await retention.run()
+    assert not store.rows
+
+
+class JumpingClock(FakeClock):
+    """Its wall clock jumps, and its monotonic one does not."""
+
+    jumped = 0.0
+
+    def jump(self, seconds: float) -> None:
+        self.jumped += seconds
+
+    def now(self) -> int:
+        return self.instant + round(self.jumped * 1000)

@@ -138,6 +138,7 @@ class FakeOperations:
     def __init__(self) -> None:
         self.down = False
         self.missing: list[str] = []
+        self.standing_still: str | None = None
         self.acted: list[tuple[str, str, str]] = []
         self.queries: list[EventQuery] = []
         self.windows: list[float] = []
@@ -279,6 +280,9 @@ class FakeOperations:
 
     async def status(self) -> Mapping[str, Any]:
         return self.status_now
+
+    def stalled(self) -> str | None:
+        return self.standing_still
 
     async def ready(self) -> Sequence[str]:
         return self.missing

@@ -227,7 +227,7 @@ def judging_goes_on(history: History) -> Iterator[str]:
 def failing_evaluation_is_told(history: History, alerts: Sequence[Alert]) -> Iterator[str]:
     """While a rule cannot be judged `EvaluationFailing` fires, and once only."""
     fires = any(alert.alert == EVALUATION_FAILING and alert.is_firing for alert in alerts)
-    if fires is not bool(history.errors) and history.ran - history.errors_changed > PROMPT_MS:
+    if fires is not bool(history.errors) and history.ran - history.errors_changed > SLACK_MS + PROMPT_MS:
         yield f"{EVALUATION_FAILING} fires: {fires}; rules that raise: {history.errors}"
     if history.failures_told > 1:
         yield f"{EVALUATION_FAILING} opened {history.failures_told} times"

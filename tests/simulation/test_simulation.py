@@ -37,7 +37,7 @@ def test_the_same_seed_makes_the_same_ledger(seed: int) -> None:
     assert World(seed).run().ledger.decisions == World(seed).run().ledger.decisions
 
 
-@pytest.mark.parametrize("seed", [3, 4])
+@pytest.mark.parametrize("seed", [0, 3])
 def test_the_same_day_in_other_pieces_makes_the_same_transitions(seed: int) -> None:
     days = [World(seed, kinds=(), punctual=True, pieces=pieces).run() for pieces in range(2)]
     first, second = (

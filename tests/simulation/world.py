@@ -220,6 +220,7 @@ class World:
                     worker.losing = on
             case "mood":
                 self.mood.is_bad, self.history.failures_told = on, 0
+                self.history.doubt()
 
     def _reload(self, node: Node) -> None:
         if self._reload_waits and not self.events.failing:

@@ -27,7 +27,8 @@ def build(operations: Operations, *, token: str, version: str, allowed_hosts: It
     addresses and `localhost` always may. Raises ValueError on an empty token."""
 
     async def healthz(_: Request) -> Response:
-        return api.json_response({"status": "ok"})
+        stalled = operations.stalled()
+        return api.json_response({"status": stalled or "ok"}, 503 if stalled else 200)
 
     async def readyz(_: Request) -> Response:
         missing = await _missing(operations)

@@ -134,7 +134,7 @@ def test_a_built_in_rule_is_changed_and_switched_off_by_its_name(load_text: Load
 
 def test_defaults_say_nothing_of_the_daemon_and_select_only_events(load_text: Load) -> None:
     defaults = "defaults: {by: [prefix], of: {stream: true}, for: 2m, readings: 3, summary: '{prefix}'}\n"
-    verdict = "  - {alert: V, kind: verdict, probe: models, levels: {warning: {}}, summary: ''}\n"
+    verdict = "  - {alert: V, kind: verdict, probe: models, levels: {warning: {}}, summary: '{subject}: {reason}'}\n"
     config = load_text(HEAD + defaults + rule() + verdict).config
     found = {one.alert: one for one in config.rules}
     assert (found["A"].by, found["A"].of, found["A"].for_) == (("prefix",), {"stream": True}, 120)

@@ -144,6 +144,13 @@ def test_each_label_set_is_missed_from_its_first_event_on() -> None:
     assert [alert.labels for alert in play.book.firing()] == [(("workload", "a"),)]
 
 
+def test_a_label_set_is_still_known_after_a_weekend() -> None:
+    play = beginning(an_absence(by=["workload"], **OFFICE), "2026-11-27T16:20")
+    come(play, workload="a")
+    until(play, "2026-11-30T08:50")
+    assert play.severities == ["warning"]
+
+
 @pytest.mark.parametrize("changes", [{}, {"seen_within": "2d"}])
 @pytest.mark.parametrize("comes", [True, False])
 def test_after_a_restart_it_holds_until_something_comes(changes: dict[str, Any], comes: bool) -> None:

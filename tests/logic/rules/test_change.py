@@ -31,8 +31,8 @@ def a_change(**changes: Any) -> ChangeRule:
 def probe(play: Play, *values: float | None, every: int = 1, **changes: Any) -> None:
     """One verdict every so many seconds."""
     for value in values:
-        facts = {"probe": "models", "outcome": ProbeOutcome.OK, "value": value, "emitted_at": play.now}
-        play.book.observe(ProbeResult(**facts | changes))
+        facts = {"probe": "models", "outcome": ProbeOutcome.OK, "value": value, "reason": f"at {play.second}"}
+        play.book.observe(ProbeResult(emitted_at=play.now, **facts | changes))
         later(play, every)
 
 

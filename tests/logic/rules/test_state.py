@@ -161,6 +161,7 @@ def test_what_is_read_of_ourselves_stands_until_it_changes() -> None:
 def test_a_reading_without_a_reason_is_told_by_its_field(rule: StateRule, name: str, value: Any, told: str) -> None:
     play = Play.of(rule)
     read(play, value, name=name)
+    assert play.alert(WARNING).value == (None if value is True else value)
     assert play.alert(WARNING).summary == f"CredentialQuotaExhausted: {told}"
 
 
