@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from functools import partial
@@ -53,6 +53,8 @@ BASELINE_SECONDS = 60.0
 """Between two looks whether an hour was closed, or other rules are in force."""
 RETENTION_SECONDS = 3600.0
 """Between two looks at what is too old."""
+LATE_MS = 600_000
+"""Events that come later than this while the rules are read anew are not counted anew."""
 FIRST_LOOK_SECONDS = 3.0
 """At the start the upstream is waited for no longer than this."""
 
@@ -72,6 +74,7 @@ class ControlPlane:
         self._tasks = Tasks()
         self._schedule = JobSchedule(clock)
         self._reload_asked = asyncio.Event()
+        self._in_force: AlertsConfig | None = None
         self._ticked_at = float("inf")
         self._figures = ProviderFigures()
         self._figures_written: object = None
@@ -179,9 +182,9 @@ class ControlPlane:
                 await self._inventory.refresh()
         book = self._evaluate.open(self._source.config)
         last_alive = await self._store.events.last_alive()
-        await self._in_thread(self._warm, book, True)
+        warmed = await self._in_thread(self._warm, book, True)
         downtime = 0 if last_alive is None else max(0, self._clock.now() - last_alive)
-        self._evaluate.use(book, downtime_ms=downtime)
+        self._evaluate.use(book, downtime_ms=downtime, warmed=warmed)
         self._report_config()
         await self._self_watch.look()
         await self._baselines.run()
@@ -244,22 +247,29 @@ class ControlPlane:
             with suppress(TimeoutError):
                 async with asyncio.timeout(FILE_SECONDS):
                     await self._reload_asked.wait()
-            if self._reload_asked.is_set() or self._source.has_changed():
+            is_behind = self._source.config is not self._in_force
+            if self._reload_asked.is_set() or is_behind or self._source.has_changed():
                 self._reload_asked.clear()
                 await self._reload()
 
     async def _reload(self) -> None:
         """Reads the alerts file again. A broken one changes nothing and raises `ConfigReloadFailed`."""
-        if self._source.reload():
-            config = self._source.config
-            book = self._evaluate.open(config)
-            await self._in_thread(self._warm, book, False)
-            self._configure(config)
-            self._evaluate.use(book)
-            log.info("%d rules are in force", len(own_rules(config)))
+        self._source.reload()
         self._report_config()
+        if (config := self._source.config) is self._in_force:
+            return
+        try:
+            book = self._evaluate.open(config, self._ingest.waiting)
+            warmed = await self._in_thread(self._warm, book, False)
+        except StoreFailure as failure:
+            log.error("the new rules wait until the store answers: %s", failure)
+            return
+        self._configure(config)
+        self._evaluate.use(book, warmed=warmed)
+        log.info("%d rules are in force", len(own_rules(config)))
 
     def _configure(self, config: AlertsConfig) -> None:
+        self._in_force = config
         self._attribution.configure(config.providers)
         self._dispatch.configure(config, self._source.receiver_urls())
         self._mitigate.configure(config)
@@ -276,14 +286,18 @@ class ControlPlane:
             )
         )
 
-    def _warm(self, book: Book, first: bool) -> None:
-        """Blocking. Stored events fill the windows; they were judged in their time."""
+    def _warm(self, book: Book, first: bool) -> Collection[int]:
+        """Blocking. Stored events fill the windows; they were judged in their time. Gives the ids of the latest."""
         seconds = max(book.longest_window_seconds, LONGEST_WINDOW_SECONDS if first else 0.0)
+        latest, warmed = self._clock.now() - LATE_MS, set[int]()
         for event in self._store.events.replay(self._clock.now() - round(seconds * 1000)):
             book.warm(event)
+            if event.emitted_at > latest:
+                warmed.add(event.event_id)
             if first:
                 self._figures.observe(event)
                 self._attribution.recall(event)
+        return warmed
 
     # ---- jobs ----------------------------------------------------------------------------------------------------
 
@@ -315,8 +329,8 @@ class ControlPlane:
         """Our name among the nodes of a database; empty where it is ours alone, so that a new name changes nothing."""
         return self._settings.node_id if self._store.database.is_shared else ""
 
-    async def _in_thread(self, work: Any, *arguments: Any) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+    async def _in_thread(self, work: Any, *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
 
     # ---- telling -------------------------------------------------------------------------------------------------
 

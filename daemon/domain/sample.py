@@ -17,6 +17,29 @@ class Counts(NamedTuple):
     bad: int
 
 
+PIECE_MS = 15_000
+
+
+class Row(NamedTuple):
+    """The bad ones since the last good one; instants are epoch ms."""
+
+    bad: int = 0
+    since: int = 0
+    latest: int = 0
+    pieces: int = 0
+    """Of evidence: bad ones within 15 s of its first are one."""
+    piece_at: int = 0
+
+    def then(self, at: int, *, bad: bool) -> "Row":
+        """The row after one more."""
+        if not bad:
+            return Row()
+        if not self.bad:
+            return Row(1, at, at, 1, at)
+        is_new = at - self.piece_at >= PIECE_MS
+        return Row(self.bad + 1, self.since, at, self.pieces + is_new, at if is_new else self.piece_at)
+
+
 Baselines = Callable[[Sequence[Rollup]], Mapping[Labels, float]]
 """From the hours of some days to what is usual, per label set; label sets without enough hours are left out."""
 
@@ -63,12 +86,8 @@ class Reading(Protocol):
     def at(self) -> int: ...
 
     @property
-    def streak(self) -> int:
-        """How many bad items were counted since the last good one."""
-
-    @property
-    def streak_since(self) -> int | None:
-        """When the first of them was."""
+    def row(self) -> Row:
+        """The bad ones since the last good one."""
 
     @property
     def good_streak(self) -> int: ...

@@ -9,14 +9,15 @@ from daemon.domain.alerts_config import AlertsConfig
 from daemon.domain.audit import AuditEntry
 from daemon.domain.decision import Decision
 from daemon.domain.errors import StoreFailure
+from daemon.domain.event import Event
 from daemon.domain.mitigation import Mitigation
 from daemon.domain.notification import Notification
 from daemon.domain.rule_figures import RuleFigures
 from daemon.domain.self_reading import Condition, SelfReading
 from daemon.engine.desk import Desk
 from daemon.engine.ingest import Arrival
-from daemon.logic.judging import SECOND_MS, Book
-from daemon.logic.windows import COARSEST_MS
+from daemon.logic.judging import LOSSES_SECONDS, SECOND_MS, Book
+from daemon.logic.windows import COARSEST_MS, Ring
 from daemon.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,9 @@ class Evaluate:
         self._changed: dict[str, Alert] = {}
         self._steps: list[EpisodeStep] = []
         self._audit: list[AuditEntry] = []
+        self._losses = Ring(COARSEST_MS, LOSSES_SECONDS)
+        self._meanwhile: list[Event] | None = None
+        """What arrives while a new book is being warmed."""
         self._woken = asyncio.Event()
         self._readings: dict[Condition, SelfReading] = {}
         self._failing_rules: dict[str, str] | None = None
@@ -64,18 +68,25 @@ class Evaluate:
         for row in mitigations:
             self._own(row)
 
-    def open(self, config: AlertsConfig) -> Book:
-        """A book of these rules, to be warmed and then put to use by `use`."""
-        return Book(config, self._rules_behind)
+    def open(self, config: AlertsConfig, waiting: Iterable[Event] = ()) -> Book:
+        """A book of these rules, to be warmed with stored events and then put to use by `use`. `waiting` are events
+        that have arrived and are not stored yet."""
+        self._meanwhile = list(waiting)
+        return Book(config, self._rules_behind, self._losses)
 
     @property
     def book(self) -> Book:
         """The one that is in use."""
         return self._book
 
-    def use(self, book: Book, *, downtime_ms: int = 0) -> None:
-        """Judges by this book from now on; alerts go on where they are."""
+    def use(self, book: Book, *, downtime_ms: int = 0, warmed: Collection[int] = ()) -> None:
+        """Judges by this book from now on; alerts go on where they are. `warmed` are the ids of the latest events that
+        it has counted: what arrived meanwhile and is not among them is counted now."""
         now = self._clock.now()
+        for event in self._meanwhile or ():
+            if event.event_id not in warmed:
+                book.observe(event)
+        self._meanwhile = None
         for reading in self._readings.values():
             book.warm(reading)
         book.restore(self.alerts(), shift_ms=downtime_ms)
@@ -126,6 +137,8 @@ class Evaluate:
         """Events were stored."""
         for event in arrival.events:
             self._book.observe(event)
+        if self._meanwhile is not None:
+            self._meanwhile += arrival.events
         at = arrival.events[-1].emitted_at if arrival.events else self._clock.now()
         self._book.lose(at, len(arrival.events) + arrival.lost, arrival.lost)
         self.wake()

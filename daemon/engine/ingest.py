@@ -83,6 +83,11 @@ class Ingest:
         self.failure: str | None = None
         """Why nothing is stored at present."""
 
+    @property
+    def waiting(self) -> Sequence[Event]:
+        """Events that were shown and are not stored yet."""
+        return self._waiting
+
     def wake(self) -> None:
         """There is something in the spool."""
         self._woken.set()

@@ -6,12 +6,13 @@ from math import exp, lgamma, log, log1p, sqrt
 from statistics import NormalDist
 from typing import NamedTuple
 
-from daemon.domain.sample import Band, Counts
+from daemon.domain.sample import Band, Counts, Row
 
 SCAN = 8.0
 """Looks at overlapping windows are worth so many looks at windows that do not overlap."""
 LEAST_SECONDS = 600.0
 """A shorter window is looked at no more strictly: looking back reaches further than it anyway."""
+PIECES_IN_A_ROW = 3
 MOST_BURST_SECONDS = 20.0
 """A client that tries four times is done after 7 s, and most blips of a provider are."""
 
@@ -32,11 +33,10 @@ def lower_bound(counts: Counts, z: float) -> float:
     return max(0.0, (centre - spread) / (1 + z2 / n))
 
 
-def chance(samples: float, bad: float, normal: float) -> float:
+def chance(samples: int, bad: int, normal: float) -> float:
     """How likely at least `bad` of `samples` are bad when each is with the probability `normal`.
 
     The binomial tail, as its first term and a geometric series that is never below the rest: at most a little too high.
-    Counts need not be whole numbers.
     """
     if bad <= samples * normal or normal >= 1:
         return 1.0
@@ -70,35 +70,22 @@ def pieces(buckets: Iterable[tuple[float, Counts]], burst: float) -> Iterator[Co
         yield Counts(good + bad, bad)
 
 
-def surprise(suffixes: Iterable[Counts], normal: float, clump: float = 1.0) -> float:
+def surprise(suffixes: Iterable[Counts], normal: float) -> float:
     """The smallest chance of what was counted lately, since whichever instant; 1 when nothing was bad.
 
-    `suffixes` are counts from now back to older and older instants; `clump` bad ones are one piece of evidence.
+    `suffixes` are counts from now back to older and older instants.
     """
     least, seen = 1.0, 0
     for samples, bad in suffixes:
         if bad > seen:  # more good ones alone are no more surprising
             seen = bad
-            least = min(least, chance(samples / clump, bad / clump, normal))
+            least = min(least, chance(samples, bad, normal))
     return least
 
 
 def alpha(window_seconds: float, once_in_seconds: float) -> float:
     """The surprise that comes by chance once in so long, to who looks all the time."""
     return max(window_seconds, LEAST_SECONDS) / (once_in_seconds * SCAN)
-
-
-def clumping(buckets: Iterable[Counts]) -> float:
-    """How many bad ones come together, by how unevenly they fell on buckets in the past; 1 when each comes alone."""
-    samples = bad = samples_squared = bad_squared = 0
-    for n, b in buckets:
-        samples, bad = samples + n, bad + b
-        samples_squared, bad_squared = samples_squared + n * n, bad_squared + b * b
-    if not bad:
-        return 1.0
-    ratio = bad / samples
-    by_chance = 1 - ratio + ratio * samples_squared / samples
-    return max(1.0, 1 + bad_squared / bad - by_chance)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,40 +111,17 @@ class Guards:
             return True
         return self.is_proven(counts, above=above, clears_below=clears_below)
 
-    def is_streak(self, streak: int) -> bool:
+    def is_row(self, row: Row) -> bool:
         """The last so many were all bad."""
-        return self.in_a_row is not None and streak >= self.in_a_row
+        return self.in_a_row is not None and row.bad >= self.in_a_row
 
-    def is_row(self, row: "Row", lasting_seconds: float) -> bool:
-        """The last so many were all bad, lasted as long as `for` asks, and were not one client that tried again."""
-        if self.in_a_row is None or row.bad < self.in_a_row:
+    def is_proven_row(self, row: Row, *, lasting_seconds: float, is_new: bool) -> bool:
+        """They lasted as long as `for` asks, and were not one client that tried again; of what is new that is not
+        asked."""
+        if self.in_a_row is None or not self.is_row(row):
             return False
         lasted = row.latest - row.since >= lasting_seconds * 1000
-        return lasted and row.pieces >= min(PIECES_IN_A_ROW, self.in_a_row)
-
-
-PIECES_IN_A_ROW = 3
-PIECE_MS = 15_000
-
-
-class Row(NamedTuple):
-    """The bad ones since the last good one; instants are epoch ms."""
-
-    bad: int = 0
-    since: int = 0
-    latest: int = 0
-    pieces: int = 0
-    """Of evidence: bad ones within 15 s of its first are one."""
-    piece_at: int = 0
-
-    def then(self, at: int, *, bad: bool) -> "Row":
-        """The row after one more."""
-        if not bad:
-            return Row()
-        if not self.bad:
-            return Row(1, at, at, 1, at)
-        is_new = at - self.piece_at >= PIECE_MS
-        return Row(self.bad + 1, self.since, at, self.pieces + is_new, at if is_new else self.piece_at)
+        return lasted and (is_new or row.pieces >= min(PIECES_IN_A_ROW, self.in_a_row))
 
 
 class Extremes(NamedTuple):

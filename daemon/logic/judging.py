@@ -16,9 +16,11 @@ from daemon.logic.evidence import Extremes, extremes
 from daemon.logic.lifecycle import end
 from daemon.logic.series import Series, episode_step
 from daemon.logic.tally import Tally, Track
-from daemon.logic.windows import COARSEST_MS
+from daemon.logic.windows import COARSEST_MS, Ring
 
 SECOND_MS = 1000
+LOSSES_SECONDS = 86_400.0
+"""How long it is known that something was lost; no window is longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,20 +191,22 @@ class _Table:
                 for account in self.accounts:
                     account.series.pop(track.labels, None)
 
-    def coverage(self, at: int) -> float:
-        """Which share of what was emitted arrived."""
-        emitted, lost = self.tally.lost.counts(at, self.tally.query.window_seconds)
-        return (emitted - lost) / emitted if emitted else 1.0
-
 
 class Book:
     """Every series of every rule. Sans-IO: time comes in, changes go out.
 
     `mitigated` tells which rules (by alert name) a mitigation id belongs to: what a mitigation rewrote is no evidence
-    for them, for a fallback would cure its own signal.
+    for them, for a fallback would cure its own signal. `losses` counts what was emitted, and what of it never arrived;
+    it outlives a book.
     """
 
-    def __init__(self, config: AlertsConfig, mitigated: Callable[[str], Collection[str]] = lambda _: ()) -> None:
+    def __init__(
+        self,
+        config: AlertsConfig,
+        mitigated: Callable[[str], Collection[str]] = lambda _: (),
+        losses: Ring | None = None,
+    ) -> None:
+        self._losses = Ring(COARSEST_MS, LOSSES_SECONDS) if losses is None else losses
         self._tables: dict[tuple[str | None, Hashable], _Table] = {}
         self._places: dict[str, tuple[_Table, _Account]] = {}
         for rule in config.rules:
@@ -255,8 +259,7 @@ class Book:
 
     def lose(self, at: int, emitted: int, lost: int) -> None:
         """So many events were emitted, and so many of them never arrived."""
-        for table in self._tables.values():
-            table.tally.lost.add(at, emitted, lost)
+        self._losses.add(at, emitted, lost)
 
     def learn(self, hours: Sequence[Rollup]) -> None:
         """What is usual, from the hours of some days; blocking for as long as there are many."""
@@ -279,10 +282,7 @@ class Book:
     def _took_up(table: _Table, account: _Account, alert: Alert, shift_ms: int) -> bool:
         labels = _series_labels(alert, account.query)
         series = account.series.get(labels) or Series(account.rule, account.query, labels)
-        if not any(
-            (alert.fingerprint, alert.expression) == (ours.fingerprint, ours.expression)
-            for ours in series.alerts.values()
-        ):
+        if not any(_is_same(alert, ours) for ours in series.alerts.values()):
             return False
         series.restore(alert, shift_ms)
         account.series[labels] = series
@@ -314,7 +314,7 @@ class Book:
         changed, steps = self._end_orphans(at)
         everything = at % COARSEST_MS == 0
         for table in self._tables.values():
-            coverage = table.coverage(at)
+            coverage = self._coverage(at, table.tally.query.window_seconds)
             for track in table.due(at, everything=everything):
                 for account in table.candidates(track, at):
                     if error := account.judge(track, at, coverage, changed, steps):
@@ -324,6 +324,11 @@ class Book:
             if everything:
                 table.forget(at)
         return Judgement(changed=tuple(changed), steps=tuple(steps), errors=tuple(self._errors.items()))
+
+    def _coverage(self, at: int, window_seconds: float) -> float:
+        """Which share of what was emitted arrived."""
+        emitted, lost = self._losses.counts(at, window_seconds)
+        return (emitted - lost) / emitted if emitted else 1.0
 
     def _count_before(self, at: int) -> None:
         due, self._held = (
@@ -346,16 +351,21 @@ class Book:
                         account.note(error, self._judged_at)
 
     def _end_orphans(self, at: int) -> tuple[list[Alert], list[EpisodeStep]]:
-        """Alerts whose rule was removed: what fired is resolved, and each episode is closed once."""
+        """Alerts whose rule, or whose level, was removed or asks for something else now. What fired is resolved; its
+        episode is closed once, or goes on with the level that is left."""
         orphans, self._orphans = self._orphans, []
         changed: list[Alert] = []
         steps: dict[str, EpisodeStep] = {}
+        firing = sorted(self.firing(), key=lambda alert: alert.severity.rank) if orphans else []
+        left = {alert.episode: alert for alert in firing}  # the highest one
         for alert in sorted(orphans, key=lambda alert: alert.severity.rank):
             because = ResolvedBecause.RULE_CHANGED if alert.alert in self._places else ResolvedBecause.RULE_REMOVED
-            firing = alert.is_firing
             ended = end(alert, at, because)
             changed.append(ended)
-            if firing and (step := episode_step(alert.severity, None, at, ended)):
+            rest = left.get(alert.episode)
+            before = alert.severity if rest is None else max(alert.severity, rest.severity, key=lambda one: one.rank)
+            after = None if rest is None else rest.severity
+            if alert.is_firing and (step := episode_step(before, after, at, rest or ended)):
                 steps[alert.episode] = step
         return changed, list(steps.values())
 
@@ -394,7 +404,7 @@ class Book:
             firing=sum(alert.is_firing for alert in alerts),
             displaced=table.tally.displaced_total,
             error=None if failure is None else f"{type(failure[1]).__name__}: {failure[1]}",
-            degraded=rule.is_degraded(table.coverage(self._judged_at)),
+            degraded=rule.is_degraded(self._coverage(self._judged_at, table.tally.query.window_seconds)),
         )
 
     def _present(self) -> Iterator[Alert]:

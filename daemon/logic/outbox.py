@@ -107,6 +107,8 @@ class Outbox:
             key = self._group_of(step.episode)
             if self._is_worth_telling(step, key):
                 gathered[key or group_key(step.alert, self._config.route), step.change].append(step)
+        if not gathered:
+            return ()
         present = self._incidents.stories()
         return self._new(
             notifying.intent(key, those, self._told.get(key), present, self._config.route, now)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from daemon.domain.labels import Labels
-from daemon.domain.sample import Counts, Query
+from daemon.domain.sample import Counts, Query, Row
 from daemon.logic.histogram import Histogram
-from daemon.logic.windows import COARSEST_MS, HistogramRing, Ring, bucket_ms
+from daemon.logic.windows import HistogramRing, Ring, bucket_ms
 
 MOST_MODELS = 200
 """Of one track: models are named by clients."""
@@ -31,8 +31,7 @@ class Track:
         "last_at",
         "models",
         "ring",
-        "streak",
-        "streak_since",
+        "row",
     )
 
     def __init__(self, query: Query, labels: Labels, began_at: int) -> None:
@@ -43,8 +42,8 @@ class Track:
         self.models: dict[str, Ring] = {}
         self._measured = HistogramRing(self._width, query.stretch_to_seconds) if query.has_histogram else None
         self._remembered: deque[tuple[int, Any]] = deque(maxlen=query.remembers)
-        self.streak = self.good_streak = 0
-        self.streak_since: int | None = None
+        self.row = Row()
+        self.good_streak = 0
         self.last_at: int | None = None
         self.baseline: float | None = None
         self._read: tuple[int, Sequence[tuple[float, Counts]]] = (-1, ())
@@ -54,7 +53,8 @@ class Track:
         bad = bool(self._query.bad(item))
         self.ring.add(at, 1, bad)
         self._read = -1, ()
-        self._run_on(at, bad)
+        self.row = self.row.then(at, bad=bad)
+        self.good_streak = 0 if bad else self.good_streak + 1
         self.last_at = at if self.last_at is None else max(self.last_at, at)
         if (measure := self._query.measure) is not None and (value := measure(item)) is not None:
             self._keep(at, value)
@@ -87,8 +87,7 @@ class Track:
 
     def start_anew(self, at: int) -> None:
         """Nothing from before an instant counts any more."""
-        self.streak = self.good_streak = 0
-        self.streak_since = None
+        self.row, self.good_streak = Row(), 0
         self._forget_before(at)
 
     @property
@@ -102,13 +101,6 @@ class Track:
             ring.forget_before(at)
         if self._measured is not None:
             self._measured.forget_before(at)
-
-    def _run_on(self, at: int, bad: bool) -> None:
-        if bad:
-            self.streak_since = self.streak_since if self.streak else at
-            self.streak, self.good_streak = self.streak + 1, 0
-        else:
-            self.streak, self.good_streak = 0, self.good_streak + 1
 
     def _keep(self, at: int, value: Any) -> None:
         if self._measured is not None:
@@ -141,12 +133,8 @@ class TrackReading:
         self._track, self._query, self.at, self._floor = track, query, at, floor
 
     @property
-    def streak(self) -> int:
-        return self._track.streak if (self._track.streak_since or 0) >= self._floor else 0
-
-    @property
-    def streak_since(self) -> int | None:
-        return self._track.streak_since
+    def row(self) -> Row:
+        return self._track.row if self._track.row.since >= self._floor else Row()
 
     @property
     def good_streak(self) -> int:
@@ -189,7 +177,6 @@ class Tally:
         self.query = query
         self.tracks: dict[Labels, Track] = {}
         self.dirty: set[Labels] = set()
-        self.lost = Ring(COARSEST_MS, query.stretch_to_seconds)
         self.displaced_total = 0
         """Label sets that had to make room for others."""
         self._baselines: Mapping[Labels, float] = {}

@@ -49,7 +49,9 @@ def rules(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Captur
 def listed(rules: Rules, **how: Any) -> dict[str, dict[str, Any]]:
     code, out, err = rules("list", "--json", **how)
     assert (code, err) == (0, "")
-    return {row["alert"]: row for row in json.loads(out)["rules"]}
+    rows = {row["alert"]: row for row in json.loads(out)["rules"]}
+    assert len(rows) == len(json.loads(out)["rules"])
+    return rows
 
 
 @pytest.mark.parametrize(
@@ -142,6 +144,11 @@ def told(rule: Rule) -> tuple[Any, ...]:
         for severity, level in rule.levels.items()
     }
     return rule.model_dump(exclude={"levels", "summary"}), levels, rule.summary or rule.default_summary
+
+
+def test_the_summary_of_a_rule_that_says_none_is_that_of_its_kind(rules: Rules) -> None:
+    (rule,) = yaml.safe_load(rules("show", "Mine")[1])
+    assert rule["summary"] == KINDS["burst"].default_summary
 
 
 def test_a_rule_that_is_off_is_shown_too(rules: Rules) -> None:

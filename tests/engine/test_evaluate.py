@@ -222,13 +222,23 @@ async def test_a_rule_that_is_seldom_looked_at_fails_all_the_while(built_in: tup
         for _ in range(5):
             scene.clock.advance(1.0)
             await evaluate.step(scene.clock.now() + GRACE_MS)
+    scene.clock.advance(2.0)
     again = scene.open(BROKEN, *built_in)
     for _ in range(3):
         scene.clock.advance(1.0)
         await again.step(scene.clock.now() + GRACE_MS)
-    assert scene.clock.now() % 10_000
     await scene.play(again, 20, bad=False)
     assert told(scene) == ["opened"]
+
+
+async def test_rules_that_fail_in_turns_are_told_together(built_in: tuple[Rule, ...]) -> None:
+    scene = Scene()
+    by_model = [BROKEN.model_copy(update={"alert": name, "of": {"requested_model": name}}) for name in ("A", "B")]
+    evaluate = scene.open(*by_model, *built_in)
+    for name in ("A", "B", "C"):
+        await scene.play(evaluate, 1, bad=False, requested_model=name)
+    [alert] = evaluate.alerts()
+    assert alert.summary == "; ".join(f"{name} keeps its state: ZeroDivisionError: a mood" for name in ("A", "B"))
 
 
 async def test_how_far_it_lags_behind_is_told_by_what_was_judged_last() -> None:

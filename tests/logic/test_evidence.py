@@ -9,14 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.domain.sample import Counts
+from daemon.domain.sample import Counts, Row
 from daemon.logic.evidence import (
     Guards,
-    Row,
     alpha,
     burst_seconds,
     chance,
-    clumping,
     lower_bound,
     pieces,
     quantile,
@@ -61,7 +59,7 @@ def test_a_guard_that_is_off_asks_for_nothing() -> None:
     off = Guards(min_samples=0, min_bad=0, z=None, in_a_row=None)
     assert off.is_proven(Counts(1, 1), above=0.1, clears_below=0.06)
     assert not off.is_proven(Counts(0, 0), above=0.1, clears_below=0.06)
-    assert not off.is_streak(10_000)
+    assert not off.is_row(Row(bad=10_000))
 
 
 @pytest.mark.parametrize(
@@ -73,8 +71,8 @@ def test_a_window_is_decided_when_a_longer_one_could_not_say_it_better(counts: C
 
 
 @pytest.mark.parametrize(("streak", "raises"), [(3, False), (4, True), (40, True)])
-def test_so_many_in_a_row_raise_without_any_other_evidence(streak: int, raises: bool) -> None:
-    assert SHIPPED.is_streak(streak) is raises
+def test_so_many_in_a_row_are_a_row(streak: int, raises: bool) -> None:
+    assert SHIPPED.is_row(Row(bad=streak)) is raises
 
 
 # ---- chance ---------------------------------------------------------------------------------------------------------
@@ -154,12 +152,6 @@ def test_a_blip_with_clients_that_try_again_is_no_evidence_but_a_failing_that_la
     assert surprise(pieces(blip, 0), 0.02) < RARE
 
 
-def test_clumping_tells_bad_ones_that_come_together_from_those_that_come_alone() -> None:
-    alone, together = [Counts(10, 1)] * 6, [Counts(10, 6)] + [Counts(10, 0)] * 5
-    assert clumping([]) == clumping(alone) == 1.0
-    assert clumping(together) == pytest.approx(6 + 0.1 - 1)
-
-
 # ---- in a row -------------------------------------------------------------------------------------------------------
 
 
@@ -182,9 +174,13 @@ def a_row(*seconds: float) -> Row:
     ],
 )
 def test_a_row_must_last_and_be_more_than_one_client_that_tries_again(seconds: Sequence[float], raises: bool) -> None:
-    assert SHIPPED.is_row(a_row(*seconds), 60) is raises
+    assert SHIPPED.is_proven_row(a_row(*seconds), lasting_seconds=60, is_new=False) is raises
 
 
 def test_a_good_one_ends_the_row() -> None:
     assert a_row(0, 30, 60).then(61_000, bad=False) == Row()
-    assert not Guards(min_samples=0, min_bad=0, z=None, in_a_row=None).is_row(a_row(*range(0, 300, 20)), 60)
+
+
+def test_without_in_a_row_no_row_is_proven() -> None:
+    off = Guards(min_samples=0, min_bad=0, z=None, in_a_row=None)
+    assert not off.is_proven_row(a_row(*range(0, 300, 20)), lasting_seconds=60, is_new=False)

@@ -65,7 +65,7 @@ def test_a_rule_that_cannot_be_judged_says_why_until_it_can() -> None:
 def test_what_fails_for_one_label_set_is_told_though_another_one_can_be_judged() -> None:
     play = Play.of(Broken.model_validate(a_rule(alert="Broken").model_dump(by_alias=True)))
     play.traffic(5, provider_key="codex")
-    for provider in ("amp", "codex", "zai"):
+    for provider in ("amp", "codex"):
         play.book.observe(an_event(play.now, provider_key=provider))
     play.silence(1)
     assert figures(play, "Broken").error is not None

@@ -74,6 +74,8 @@ class History:
     """What `ran` was at the last judgement."""
     errors: tuple[str, ...] = ()
     """Rules that the last judgement could not judge."""
+    raising: set[str] = field(default_factory=set)
+    """Rules that could not be judged now, if they were looked at."""
     errors_changed: int = 0
     """What `ran` was when they became others."""
     failures_told: int = 0

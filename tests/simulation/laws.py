@@ -207,7 +207,7 @@ def nothing_acts_on_a_hole(history: History) -> Iterator[str]:
 def an_outage_is_critical_after_a_few_turns(history: History) -> Iterator[str]:
     """So many failed turns in a row, `for` and a moment later the critical alert fires."""
     for name, rule in history.rules.items():
-        if rule.in_a_row == "none" or Severity.CRITICAL not in rule.levels or name in history.errors:
+        if rule.in_a_row == "none" or Severity.CRITICAL not in rule.levels or name in history.raising:
             continue
         wait = round(1000 * _of_level(rule, Severity.CRITICAL, "for_")) + PROMPT_MS
         for provider, run in history.runs.items():

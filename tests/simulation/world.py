@@ -10,7 +10,7 @@ from tests.fakes.event_store import MemoryEventStore
 from tests.simulation.history import History
 from tests.simulation.laws import Broken, Court
 from tests.simulation.node import FragileLedger, Killed, Node, done
-from tests.simulation.rules import Mood, config_of, edited, some_rules
+from tests.simulation.rules import MOODY, Mood, config_of, edited, some_rules
 from tests.simulation.traffic import DAY_SECONDS, Worker, a_day
 from tests.simulation.troubles import KINDS, Trouble, troubles
 
@@ -220,6 +220,7 @@ class World:
                     worker.losing = on
             case "mood":
                 self.mood.is_bad, self.history.failures_told = on, 0
+                self.history.raising = {MOODY} if on else set()
                 self.history.doubt()
 
     def _reload(self, node: Node) -> None:

@@ -67,7 +67,7 @@ class BurstRule(Rule):
         if not samples:
             return Verdict(window_seconds=self.window)
         # Where no good one is left in the window, the row is all of it, wherever it began.
-        run = bad if bad == samples else min(reading.streak, bad)
+        run = bad if bad == samples else min(reading.row.bad, bad)
         raises = run >= self.levels[severity].at_least
         return Verdict(
             raises=raises,
@@ -85,8 +85,8 @@ class BurstRule(Rule):
 
     def _began(self, reading: Reading) -> int | None:
         """The first one of the row that the window still holds (epoch ms)."""
-        since = reading.streak_since
-        return None if since is None else max(since, reading.at - round(self.window * 1000))
+        row = reading.row
+        return max(row.since, reading.at - round(self.window * 1000)) if row.bad else None
 
 
 OPTIONS = BurstRule

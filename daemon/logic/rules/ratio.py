@@ -1,6 +1,6 @@
 """`ratio`: the share of bad events among those that count, per label set, over a sliding window."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Literal
 
@@ -8,11 +8,11 @@ from pydantic import Field, model_validator
 
 from daemon.domain.alert import Severity
 from daemon.domain.alerts_config import Level, Rule, SelectionSpec
-from daemon.domain.sample import Band, Counts, Query, Reading, Verdict
+from daemon.domain.sample import Band, Query, Reading, Verdict
 from daemon.domain.selection import Selection
 from daemon.domain.units import Duration, Ratio
 from daemon.logic.counting import counted, key_of, spec
-from daemon.logic.evidence import Guards, alpha, clumping, lower_bound, quantile, surprise
+from daemon.logic.evidence import Guards, alpha, burst_seconds, lower_bound, pieces, quantile, surprise
 
 EXAMPLE = """\
 - alert: ProviderErrorRatio
@@ -118,34 +118,29 @@ class RatioRule(Rule):
         if counts is None or not counts.samples:
             return Verdict(window_seconds=window)
         suspects = guards.is_proven(counts, above=above, clears_below=clears_below)
-        in_a_row = guards.is_streak(reading.streak)
+        is_new = reading.at - reading.began_at < self.window * 1000
+        for_seconds = self.for_ if level.for_ is None else level.for_
+        in_a_row = guards.is_proven_row(reading.row, lasting_seconds=for_seconds, is_new=is_new)
         value = counts.bad / counts.samples
         return Verdict(
-            raises=in_a_row or (suspects and not self._may_be_chance(level, reading)),
-            suspects=suspects,
+            raises=in_a_row or (suspects and not self._may_be_chance(level, reading, is_new=is_new)),
+            suspects=suspects or guards.is_row(reading.row),
             clears=value < clears_below,
             value=value,
             samples=counts.samples,
             bad=counts.bad,
             lower_bound=None if guards.z is None else lower_bound(counts, guards.z),
             window_seconds=window,
-            since=reading.streak_since if in_a_row else None,
+            since=reading.row.since if in_a_row else None,
         )
 
-    def _may_be_chance(self, level: RatioLevel, reading: Reading) -> bool:
+    def _may_be_chance(self, level: RatioLevel, reading: Reading, *, is_new: bool) -> bool:
+        """Of a series that is new nothing is known yet, not even in which bursts it fails: each bad one counts."""
         once_in = self.once_in if level.once_in is None else level.once_in
         if once_in == "none":
             return False
-        clump = clumping(counts for age, counts in reading.buckets() if age > self.window)
-        return surprise(_suffixes(reading), self._normal, clump) > alpha(self.window, once_in)
-
-
-def _suffixes(reading: Reading) -> Iterator[Counts]:
-    """What was counted since the beginning of each bucket, from the newest to the oldest."""
-    samples = bad = 0
-    for _, counts in reading.buckets():
-        samples, bad = samples + counts.samples, bad + counts.bad
-        yield Counts(samples, bad)
+        burst = 0.0 if is_new else burst_seconds(self.window)
+        return surprise(pieces(reading.buckets(), burst), self._normal) > alpha(self.window, once_in)
 
 
 OPTIONS = RatioRule

@@ -30,7 +30,7 @@ def until(play: Play, moment: str) -> None:
     """Time passes, and every ten minutes somebody looks."""
     second = round(datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp()) - T0 // 1000
     while play.second < second:
-        play.second = min(play.second + 10 * MINUTE, second) - 1
+        play.second = min(play.second // (10 * MINUTE) * 10 * MINUTE + 10 * MINUTE, second) - 1
         play.judge()
 
 
