@@ -19,6 +19,10 @@ class SystemClock:
         """Seconds that never go back."""
         self._last = 0, monotonic()
 
+    def resume(self, instant: int) -> None:
+        """Goes on from an instant (epoch ms) that a process before us has seen, should the clock be set back since."""
+        self._last = instant, self.monotonic()
+
     def now(self) -> int:
         """UTC epoch milliseconds. They go back by a day or not at all: where the machine's clock was set back by less,
         they go on a tenth slower until it has caught up."""

@@ -141,6 +141,8 @@ class ControlPlane:
             management=self._management,
             attribution=self._attribution,
             served=self._mitigate.set_inventory,
+            observe=self._evaluate.observe,
+            clock=clock,
         )
         self.operations = Operate(
             clock=clock,

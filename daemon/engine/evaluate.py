@@ -12,6 +12,7 @@ from daemon.domain.errors import StoreFailure
 from daemon.domain.event import Event
 from daemon.domain.mitigation import Mitigation
 from daemon.domain.notification import Notification
+from daemon.domain.probe import ProbeResult
 from daemon.domain.rule_figures import RuleFigures
 from daemon.domain.self_reading import Condition, SelfReading
 from daemon.engine.desk import Desk
@@ -56,7 +57,7 @@ class Evaluate:
         self._meanwhile: list[Event] | None = None
         """What arrives while a new book is being warmed."""
         self._woken = asyncio.Event()
-        self._readings: dict[Condition, SelfReading] = {}
+        self._readings: dict[tuple[str, ...], SelfReading | ProbeResult] = {}
         self._failing_rules: dict[str, str] | None = None
         desk.read_by(self.adopt)
 
@@ -104,9 +105,10 @@ class Evaluate:
         """How every rule in force fares."""
         return self._book.rules()
 
-    def observe(self, reading: SelfReading) -> None:
-        """Something about the daemon itself is wrong, or right again; it stands until the next one."""
-        self._readings[reading.condition] = reading
+    def observe(self, reading: SelfReading | ProbeResult) -> None:
+        """Something about the daemon or the upstream is wrong, or right again; it stands until the next one."""
+        key = (reading.condition,) if isinstance(reading, SelfReading) else (reading.probe, reading.subject)
+        self._readings[key] = reading
         self._book.observe(reading)
         self.wake()
 

@@ -115,13 +115,10 @@ class Guards:
         """The last so many were all bad."""
         return self.in_a_row is not None and row.bad >= self.in_a_row
 
-    def is_proven_row(self, row: Row, *, lasting_seconds: float, is_new: bool) -> bool:
-        """They lasted as long as `for` asks, and were not one client that tried again; of what is new that is not
-        asked."""
-        if self.in_a_row is None or not self.is_row(row):
-            return False
-        lasted = row.latest - row.since >= lasting_seconds * 1000
-        return lasted and (is_new or row.pieces >= min(PIECES_IN_A_ROW, self.in_a_row))
+    def is_lasting_row(self, row: Row, seconds: float) -> bool:
+        """And they lasted so long, and were not one client that tried again."""
+        lasted = row.latest - row.since >= seconds * 1000
+        return self.is_row(row) and lasted and row.pieces >= min(PIECES_IN_A_ROW, self.in_a_row or 0)
 
 
 class Extremes(NamedTuple):

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from daemon.domain.alert import Alert, AlertState, EpisodeStep, ResolvedBecause, Severity
 from daemon.domain.alerts_config import AlertsConfig, Rule
+from daemon.domain.event import Event
 from daemon.domain.labels import Labels
 from daemon.domain.rollup import Rollup
 from daemon.domain.rule_figures import RuleFigures
@@ -228,8 +229,8 @@ class Book:
     @property
     def longest_window_seconds(self) -> float:
         """How far back events must be known."""
-        spans = [table.tally.query.stretch_to_seconds for table in self._tables.values()]
-        return max(spans, default=0.0)
+        queries = [table.tally.query for table in self._tables.values()]
+        return max((query.stretch_to_seconds for query in queries if query.origin is Event), default=0.0)
 
     @property
     def history_seconds(self) -> float:

@@ -174,7 +174,7 @@ def a_row(*seconds: float) -> Row:
     ],
 )
 def test_a_row_must_last_and_be_more_than_one_client_that_tries_again(seconds: Sequence[float], raises: bool) -> None:
-    assert SHIPPED.is_proven_row(a_row(*seconds), lasting_seconds=60, is_new=False) is raises
+    assert SHIPPED.is_lasting_row(a_row(*seconds), 60) is raises
 
 
 def test_a_good_one_ends_the_row() -> None:
@@ -183,4 +183,4 @@ def test_a_good_one_ends_the_row() -> None:
 
 def test_without_in_a_row_no_row_is_proven() -> None:
     off = Guards(min_samples=0, min_bad=0, z=None, in_a_row=None)
-    assert not off.is_proven_row(a_row(*range(0, 300, 20)), lasting_seconds=60, is_new=False)
+    assert not off.is_lasting_row(a_row(*range(0, 300, 20)), 60)

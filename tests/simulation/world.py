@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from random import Random
 
+from daemon.adapters.clock import SystemClock
 from daemon.domain.errors import StoreFailure
 from daemon.domain.event import Event
 from daemon.engine.evaluate import GRACE_MS
@@ -21,18 +22,13 @@ LONGEST_SKIP_SECONDS = 1800
 STORE_MS = 1250
 
 
-class SimulatedClock:
-    """The wall clock may be set; the monotonic one stands still while the host is suspended."""
+class SimulatedClock(SystemClock):
+    """The real clock over hands of ours: the wall clock may be set; the other stands still while the host sleeps."""
 
     def __init__(self) -> None:
         self.instant = T0
         self.ran_ms = 0
-
-    def now(self) -> int:
-        return self.instant
-
-    def monotonic(self) -> float:
-        return self.ran_ms / 1000
+        super().__init__(lambda: self.instant * 1_000_000, lambda: self.ran_ms / 1000)
 
 
 class World:
@@ -106,20 +102,23 @@ class World:
 
     def _pass_to(self, second: int, *, suspended: bool = False) -> None:
         before, self.second = self._at, second
-        passed = self._at - before
+        passed, so_far = self._at - before, before
         while self._next_turn < len(self._turns) and (turn := self._turns[self._next_turn]).at <= self._at:
             self._next_turn += 1
             if not suspended:
-                event = self.workers[turn.worker].emit(turn, T0 + turn.at + self._offset)
+                self.clock.ran_ms += turn.at - so_far
+                so_far, self.clock.instant = turn.at, T0 + turn.at + self._offset
+                event = self.workers[turn.worker].emit(turn, self.clock.now())
                 ran = self.history.ran + (turn.at - before if self.node else 0)
                 self.history.emitted[event.event_id] = ran
         if not suspended:
-            self.clock.ran_ms += passed
+            self.clock.ran_ms += self._at - so_far
             self.history.ran += passed if self.node else 0
         self._tell_the_time()
 
     def _tell_the_time(self) -> None:
-        self.clock.instant = self.history.now = T0 + self._at + self._offset
+        self.clock.instant = T0 + self._at + self._offset
+        self.history.now = self.clock.now()
 
     # ---- life of the process -------------------------------------------------------------------------------------
 

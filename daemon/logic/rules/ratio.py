@@ -118,28 +118,37 @@ class RatioRule(Rule):
         if counts is None or not counts.samples:
             return Verdict(window_seconds=window)
         suspects = guards.is_proven(counts, above=above, clears_below=clears_below)
-        is_new = reading.at - reading.began_at < self.window * 1000
-        for_seconds = self.for_ if level.for_ is None else level.for_
-        in_a_row = guards.is_proven_row(reading.row, lasting_seconds=for_seconds, is_new=is_new)
+        is_row = guards.is_row(reading.row)
+        raises_by_row = is_row and (self._trusts(level, reading) or self._lasts(level, reading))
         value = counts.bad / counts.samples
         return Verdict(
-            raises=in_a_row or (suspects and not self._may_be_chance(level, reading, is_new=is_new)),
-            suspects=suspects or guards.is_row(reading.row),
+            raises=raises_by_row or (suspects and not self._may_be_chance(level, reading)),
+            suspects=suspects or is_row,
             clears=value < clears_below,
             value=value,
             samples=counts.samples,
             bad=counts.bad,
             lower_bound=None if guards.z is None else lower_bound(counts, guards.z),
             window_seconds=window,
-            since=reading.row.since if in_a_row else None,
+            since=reading.row.since if raises_by_row else None,
         )
 
-    def _may_be_chance(self, level: RatioLevel, reading: Reading, *, is_new: bool) -> bool:
-        """Of a series that is new nothing is known yet, not even in which bursts it fails: each bad one counts."""
+    def _once_in(self, level: RatioLevel) -> float | None:
         once_in = self.once_in if level.once_in is None else level.once_in
-        if once_in == "none":
+        return None if once_in == "none" else once_in
+
+    def _trusts(self, level: RatioLevel, reading: Reading) -> bool:
+        """Each bad one counts by itself: chance does not matter, or the series is so new that nothing is known of its
+        bursts."""
+        return self._once_in(level) is None or reading.at - reading.began_at < self.window * 1000
+
+    def _lasts(self, level: RatioLevel, reading: Reading) -> bool:
+        return self._guards.is_lasting_row(reading.row, self.for_ if level.for_ is None else level.for_)
+
+    def _may_be_chance(self, level: RatioLevel, reading: Reading) -> bool:
+        if (once_in := self._once_in(level)) is None:
             return False
-        burst = 0.0 if is_new else burst_seconds(self.window)
+        burst = 0.0 if self._trusts(level, reading) else burst_seconds(self.window)
         return surprise(pieces(reading.buckets(), burst), self._normal) > alpha(self.window, once_in)
 
 
