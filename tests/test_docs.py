@@ -100,7 +100,11 @@ def test_the_readmes_alerts_file_loads(tmp_path: Path, monkeypatch: pytest.Monke
 def test_the_runbook_tells_of_every_shipped_rule_and_built_in_alert() -> None:
     rules = yaml.safe_load((ROOT / "alerts.yaml").read_text())["rules"]
     built_in = yaml.safe_load(FILE.read_text())["rules"]
-    lost = [rule["alert"] for rule in (*rules, *built_in) if not leads_somewhere(rule.get("runbook", "#"), ROOT / "alerts.yaml")]
+    lost = [
+        rule["alert"]
+        for rule in (*rules, *built_in)
+        if not leads_somewhere(rule.get("runbook", "#"), ROOT / "alerts.yaml")
+    ]
     assert lost == []
     told = (ROOT / "docs" / "runbook.md").read_text()
     assert [rule["alert"] for rule in (*rules, *built_in) if f"`{rule['alert']}`" not in told] == []

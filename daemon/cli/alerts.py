@@ -5,7 +5,6 @@ from typing import Any
 
 from daemon.cli.client import connect
 from daemon.cli.output import ABSENT, SEVERITY, Cell, ago, clean, print_json, print_table
-from daemon.domain.units import say_ratio
 
 HELP = "what is pending, firing and resolved"
 STATES = ("firing", "pending", "resolved")
@@ -42,7 +41,7 @@ def _row(row: dict[str, Any]) -> list[Cell]:
         row["severity"],
         row["alert"],
         " ".join(f"{name}={value}" for name, value in row["labels"].items()) or ABSENT,
-        ABSENT if row["value"] is None else say_ratio(row["value"]),
+        clean(row["value_text"]) or ABSENT,
         f"{row['bad']}/{row['samples']}",
         ago(row["since"]),
         " ".join(row["mitigations"]) or ABSENT,

@@ -59,6 +59,8 @@ class Alert:
     last_data_at: int
     """The last instant at which anything was counted; `no_data: hold` runs from here."""
     value: float | None = None
+    value_text: str = ""
+    """The value as people read it, in the words of its rule; empty without one."""
     samples: int = 0
     bad: int = 0
     lower_bound: float | None = None

@@ -99,7 +99,8 @@ class Evaluate:
 
     def alerts(self) -> list[Alert]:
         """The latest row of every fingerprint, with the figures of now."""
-        return list((self._last_rows | {alert.fingerprint: alert for alert in self._book.alerts()}).values())
+        present = {alert.fingerprint: alert for alert in self._book.alerts()}
+        return list((self._last_rows | self._changed | present).values())
 
     def rules(self) -> list[RuleFigures]:
         """How every rule in force fares."""

@@ -67,6 +67,7 @@ class _Account:
         except Exception as error:
             failure = error
             if self.rule.on_error == "hold":
+                series.forget_evidence()
                 return failure
         if those := series.advance(verdicts, track, at, degraded=self.rule.is_degraded(coverage)):
             self.series[track.labels] = series
@@ -385,8 +386,9 @@ class Book:
         return [alert for alert in self._present() if alert.state in (AlertState.PENDING, AlertState.CLEARING)]
 
     def acting(self) -> frozenset[str]:
-        """Fingerprints of those whose evidence raises at this moment: only they may start anything."""
-        series = (series for _, account in self._places.values() for series in account.series.values())
+        """Fingerprints of those that ask for mitigations and whose evidence raises at this moment."""
+        accounts = (account for _, account in self._places.values() if _is_acting(account.rule))
+        series = (one for account in accounts for one in account.series.values())
         return frozenset(alert.fingerprint for one in series for alert in one.acting())
 
     def rules(self) -> list[RuleFigures]:

@@ -148,21 +148,17 @@ def _closed(alert: Alert) -> str:
 
 def _figures(alert: Alert) -> str:
     """What the rule's own words left out."""
-    if alert.value is None:
+    if not alert.value_text:
         return ""
     parts = [
-        f"{_figure(alert.value)} ({alert.bad} of {alert.samples})" if alert.samples else _figure(alert.value),
-        f"at least {_figure(alert.lower_bound)}" if alert.lower_bound is not None else "",
+        f"{alert.value_text} ({alert.bad} of {alert.samples})" if alert.bad else alert.value_text,
+        f"at least {say_ratio(alert.lower_bound)}" if alert.lower_bound is not None else "",
     ]
     return ", ".join(part for part in parts if part and part.partition(" (")[0] not in alert.summary)
 
 
 def _window(alert: Alert) -> str:
     return f", over {say_duration(alert.window_seconds)}" if alert.window_seconds else ""
-
-
-def _figure(value: float) -> str:
-    return say_ratio(value) if 0 <= value <= 1 else f"{value:g}"
 
 
 def _instant(at: int) -> str:

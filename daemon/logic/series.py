@@ -86,6 +86,7 @@ class Series:
         told = replace(
             alert,
             value=verdict.value,
+            value_text=self._say(verdict),
             samples=verdict.samples,
             bad=verdict.bad,
             lower_bound=verdict.lower_bound,
@@ -119,12 +120,18 @@ class Series:
         """The alerts that fire on evidence which is there at this moment, and seen whole."""
         for severity, alert in self.alerts.items():
             seen = self._verdicts.get(severity)
-            if alert.state is AlertState.FIRING and not alert.degraded and seen is not None and seen[0].raises:
+            is_seen = seen is not None and seen[0].raises and not alert.degraded
+            if alert.mitigate and alert.state is AlertState.FIRING and is_seen:
                 yield alert
 
     def end_evidence(self, resolved_at: int) -> None:
         """An incident that is over is no evidence for the next one, however far a window stretches."""
         self.floor = max(self.floor, resolved_at - round(self._query.window_seconds * 1000))
+
+    def forget_evidence(self) -> None:
+        """Nothing raises at this moment, as far as is known; the figures stay."""
+        for severity, (verdict, at) in self._verdicts.items():
+            self._verdicts[severity] = replace(verdict, raises=False), at
 
     def _note(self, severity: Severity, verdict: Verdict, at: int, *, degraded: bool) -> None:
         """Without figures, those that were last seen stay; but they raise nothing any more."""
@@ -133,9 +140,8 @@ class Series:
             self.alerts[severity] = replace(alert, degraded=degraded)
         if verdict.value is not None or verdict.raises:
             self._verdicts[severity] = verdict, at
-        elif severity in self._verdicts:
-            last, when = self._verdicts[severity]
-            self._verdicts[severity] = replace(last, raises=False), when
+        elif (seen := self._verdicts.get(severity)) is not None:
+            self._verdicts[severity] = replace(seen[0], raises=False), seen[1]
 
     def _signal(self, verdict: Verdict, at: int) -> Signal:
         if verdict.raises:
@@ -157,10 +163,13 @@ class Series:
 
     # ---- telling -------------------------------------------------------------------------------------------------
 
+    def _say(self, verdict: Verdict) -> str:
+        return "" if verdict.value is None else self.rule.say(verdict.value)
+
     def _summary(self, verdict: Verdict) -> str:
         figures = {
             "alert": self.rule.alert,
-            "value": "" if verdict.value is None else self.rule.say(verdict.value),
+            "value": self._say(verdict),
             "samples": str(verdict.samples),
             "bad": str(verdict.bad),
             "lower_bound": say_ratio(verdict.lower_bound or 0.0),

@@ -10,6 +10,8 @@ from daemon.domain.sample import Counts, Query, Row
 from daemon.logic.histogram import Histogram
 from daemon.logic.windows import HistogramRing, Ring, bucket_ms
 
+LATE_MS = 2000
+"""What comes later than this after a younger one has its place in a window, but in no row."""
 MOST_MODELS = 200
 """Of one track: models are named by clients."""
 
@@ -53,8 +55,9 @@ class Track:
         bad = bool(self._query.bad(item))
         self.ring.add(at, 1, bad)
         self._read = -1, ()
-        self.row = self.row.then(at, bad=bad)
-        self.good_streak = 0 if bad else self.good_streak + 1
+        if self.last_at is None or at >= self.last_at - LATE_MS:
+            self.row = self.row.then(at, bad=bad)
+            self.good_streak = 0 if bad else self.good_streak + 1
         self.last_at = at if self.last_at is None else max(self.last_at, at)
         if (measure := self._query.measure) is not None and (value := measure(item)) is not None:
             self._keep(at, value)
@@ -134,7 +137,11 @@ class TrackReading:
 
     @property
     def row(self) -> Row:
-        return self._track.row if self._track.row.since >= self._floor else Row()
+        row = self._track.row
+        if not row.bad or row.since >= self._floor:
+            return row
+        since = [counts for _, counts in self.buckets() if counts.bad]
+        return row._replace(bad=sum(counts.bad for counts in since), since=self._floor, pieces=len(since))
 
     @property
     def good_streak(self) -> int:

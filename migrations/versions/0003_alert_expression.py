@@ -1,4 +1,4 @@
-"""What an alert's rule counted: an alert goes on only while its rule asks for the same."""
+"""What an alert's rule counted, for an alert goes on only while its rule asks for the same; its value in words."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,3 +11,4 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("alert", sa.Column("expression", sa.Text, nullable=False, server_default=""))
+    op.add_column("alert", sa.Column("value_text", sa.Text, nullable=False, server_default=""))

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -85,11 +86,49 @@ async def test_a_job_goes_on_though_the_wall_clock_was_set_back_by_two_hours() -
     schedule.stop()
 
 
-@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York"])
-async def test_summer_time_neither_doubles_nor_drops_a_run(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TZ", zone)
+async def test_it_looks_by_itself_whether_the_wall_clock_was_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("daemon.adapters.schedule.PACE_SECONDS", 0.01)
+    schedule, looked = JobSchedule(SystemClock()), asyncio.Event()
+    schedule.catch_up = looked.set  # type: ignore[method-assign]
+    schedule.start()
+    async with asyncio.timeout(10):
+        await looked.wait()
+    schedule.stop()
+
+
+async def test_a_job_whose_time_came_while_the_loop_was_busy_runs_late_and_once() -> None:
+    schedule, runs, ran = JobSchedule(SystemClock()), 0, asyncio.Event()
+
+    async def job() -> None:
+        nonlocal runs
+        runs += 1
+        ran.set()
+
+    schedule.every(60.0, job, name="late")
+    schedule.start()
+    the_job(schedule).modify(next_run_time=datetime.now(UTC) - timedelta(minutes=10))
+    async with asyncio.timeout(10):
+        await ran.wait()
+    assert runs == 1
+    assert the_job(schedule).next_run_time > datetime.now(UTC)
+    schedule.stop()
+
+
+@pytest.fixture(params=["Europe/Berlin", "America/New_York"])
+def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Of the machine."""
+    monkeypatch.setenv("TZ", request.param)
     time.tzset()
-    every = _Every(seconds=600, timezone="UTC")
+    yield request.param
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize("late", [timedelta(), timedelta(hours=1)], ids=["in time", "after a pause"])
+async def test_summer_time_neither_doubles_nor_drops_a_run(zone: str, late: timedelta) -> None:
+    schedule = JobSchedule(SystemClock())
+    schedule.every(600, nothing, name="tick")
+    every, ours = the_job(schedule).trigger, schedule._scheduler.timezone
     for day in (
         datetime(2026, 3, 29, tzinfo=UTC),
         datetime(2026, 10, 25, tzinfo=UTC),
@@ -97,11 +136,9 @@ async def test_summer_time_neither_doubles_nor_drops_a_run(zone: str, monkeypatc
     ):
         runs, now = [day], day
         while now < day + timedelta(days=1):
-            now = every.get_next_fire_time(now, now)
+            now = every.get_next_fire_time(now - late, now.astimezone(ours)).astimezone(UTC)
             runs.append(now)
         assert {later - earlier for earlier, later in pairwise(runs)} == {timedelta(minutes=10)}
-    monkeypatch.undo()
-    time.tzset()
 
 
 def test_jobs_are_kept_in_memory_only_never_dropped_for_being_late_and_never_run_twice_at_once() -> None:

@@ -155,6 +155,7 @@ def full_alert() -> Alert:
         resolved_at=NOON + 2,
         resolved_because=ResolvedBecause.NO_DATA,
         value=0.1234567890123,
+        value_text="12.3 %",
         samples=1240,
         bad=153,
         lower_bound=0.1,

@@ -82,7 +82,7 @@ async def test_transitions_messages_and_audit_are_one_decision() -> None:
     assert {alert.severity for alert in decision.alerts} == {Severity.WARNING, Severity.CRITICAL}
     assert [row.reason for row in decision.notifications] == [NotificationReason.OPENED]
     assert {entry.actor for entry in decision.audit} == {"rule:ProviderRateLimited"}
-    assert scene.asked[-1] == (["warning", "critical"], 2)
+    assert scene.asked[-1] == (["warning", "critical"], 1)
 
 
 async def test_what_the_ledger_refused_is_committed_later_and_once() -> None:

@@ -22,8 +22,8 @@ def the_alert(scene: Scene) -> Alert:
     return row
 
 
-def restarted(scene: Scene, seconds_down: float) -> Evaluate:
-    """Killed and started again: the ledger is all it has, and the events that were stored."""
+def restarted(scene: Scene, seconds_down: float, *, seen: int = 60) -> Evaluate:
+    """Killed and started again: the ledger is all it has, and the events that were stored (`seen`)."""
     began = scene.clock.now()
     scene.clock.advance(seconds_down)
     evaluate = Evaluate(
@@ -31,7 +31,7 @@ def restarted(scene: Scene, seconds_down: float) -> Evaluate:
     )
     evaluate.remember(scene.ledger.alert_rows.values(), ())
     book = evaluate.open(AlertsConfig(rules=(RULE,)))
-    for n in range(60):
+    for n in range(seen):
         book.warm(an_event(began - 1 - n * 50, bad=True))
     evaluate.use(book, downtime_ms=round(seconds_down * 1000))
     return evaluate
@@ -65,6 +65,19 @@ async def test_a_machine_that_slept_matures_nothing_and_sees_no_good_turns_in_it
     assert told(scene) == []
 
 
+async def test_a_machine_that_slept_while_pending_has_waited_no_longer() -> None:
+    scene = Scene()
+    evaluate = scene.open(
+        a_rule(window="12h", stretch_to="12h", levels={"critical": {"above": "10%"}}, **{"for": "30m"})
+    )
+    await scene.play(evaluate, 60, bad=True)
+    scene.clock.advance(8 * 3600)
+    await evaluate.step(scene.clock.now() + GRACE_MS)
+    assert the_alert(scene).state is AlertState.PENDING  # all that failed is in its window still
+    await scene.play(evaluate, 1800, bad=True)
+    assert the_alert(scene).state is AlertState.FIRING
+
+
 async def test_a_machine_that_slept_while_firing_goes_on_firing_until_it_knows_better() -> None:
     scene = Scene()
     evaluate = scene.open(a_rule(window="60s", stretch_to="60m", levels={"critical": {"above": "10%"}}))
@@ -73,6 +86,18 @@ async def test_a_machine_that_slept_while_firing_goes_on_firing_until_it_knows_b
     await evaluate.step(scene.clock.now() + GRACE_MS)
     assert the_alert(scene).state is AlertState.FIRING
     await scene.play(evaluate, 200, bad=True)
+    assert told(scene) == ["opened"]
+
+
+async def test_a_restart_while_firing_says_nothing_however_long_it_was_down_and_though_nothing_is_known() -> None:
+    scene = Scene()
+    await scene.play(scene.open(RULE), 30, bad=True)
+    assert told(scene) == ["opened"]
+    again = restarted(scene, 8 * 3600.0, seen=0)
+    scene.clock.advance(20.0)
+    await again.step(scene.clock.now() + GRACE_MS)
+    assert the_alert(scene).state is AlertState.FIRING
+    await scene.play(again, 30, bad=True)
     assert told(scene) == ["opened"]
 
 

@@ -1,6 +1,6 @@
 """The book of rules, on days of traffic: what fires, what does not, and when it ends."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +14,10 @@ from daemon.logic.rules.ratio import RatioRule
 from tests.logic.playing import T0, Play, a_rule, an_event, states
 
 CRITICAL, WARNING = Severity.CRITICAL, Severity.WARNING
+ACTING = {
+    "warning": {"above": "5%", "clear_below": "3%"},
+    "critical": {"above": "10%", "clear_below": "6%", "mitigate": ["fallback"]},
+}
 
 
 @pytest.mark.parametrize(
@@ -202,16 +206,16 @@ def test_the_summary_is_filled_in() -> None:
 
 
 def test_only_evidence_of_this_moment_may_start_anything() -> None:
-    play = Play.of(a_rule(window="10s", stretch_to="10s", keep_firing_for="60s"))
+    play = Play.of(a_rule(window="10s", stretch_to="10s", keep_firing_for="60s", levels=ACTING))
     play.traffic(20, per_second=10, bad=0.5)
-    assert play.book.acting() == {alert.fingerprint for alert in play.book.firing()}
+    assert play.book.acting() == {play.alert(CRITICAL).fingerprint}
     play.traffic(20, per_second=10)
     assert play.severities == ["critical", "warning"]
     assert play.book.acting() == frozenset()
 
 
 def test_a_release_begins_the_windows_anew() -> None:
-    play = Play.of(a_rule())
+    play = Play.of(a_rule(levels=ACTING))
     play.traffic(120, per_second=5, bad=0.5)
     fingerprints = {alert.fingerprint for alert in play.book.firing()}
     play.book.start_anew(fingerprints, play.now)
@@ -229,7 +233,7 @@ def test_what_a_mitigation_rewrote_is_no_evidence_for_its_own_rule_but_for_other
 
 @pytest.mark.parametrize(("lost", "degraded"), [(20, False), (30, True)])
 def test_a_rule_that_did_not_see_enough_acts_on_nothing(lost: int, degraded: bool) -> None:
-    play = Play.of(a_rule())
+    play = Play.of(a_rule(levels=ACTING))
     play.book.lose(play.now, 100, lost)
     play.traffic(60, per_second=5, bad=1.0)
     assert play.severities == ["critical", "warning"]
@@ -302,6 +306,72 @@ def test_a_rule_that_cannot_be_judged_keeps_its_state_and_the_others_go_on() -> 
     play.traffic(60, per_second=5, bad=0.5)
     assert {name for name, _ in play.firing} == {"ProviderRateLimited"}
     assert {name for name, _ in play.errors} == {"Broken"}
+
+
+def test_a_rule_that_cannot_be_judged_any_more_goes_on_firing() -> None:
+    class Moody(RatioRule):
+        broken: ClassVar[bool] = False
+
+        def judge(self, severity: Severity, reading: Reading) -> Verdict:
+            if self.broken:
+                raise ZeroDivisionError("a mood")
+            return super().judge(severity, reading)
+
+    play = Play.of(Moody.model_validate(a_rule(keep_firing_for="0s").model_dump(by_alias=True)))
+    play.traffic(60, per_second=5, bad=0.5)
+    Moody.broken = True
+    play.traffic(900, per_second=5)
+    assert (play.told, play.severities) == (["opened"], ["critical", "warning"])
+    Moody.broken = False
+    play.traffic(5, per_second=5)
+    assert play.told == ["opened", "closed"]
+
+
+# ---- flapping, and many rules ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("low", "half", "told"),
+    [
+        (0.04, 300, ["opened"]),  # it never falls below `clear_below`
+        (0.0, 30, ["opened"]),  # nor long enough for `keep_firing_for`
+        (0.0, 120, ["opened", "closed"] * 5),
+    ],
+)
+def test_what_sways_around_the_threshold_opens_and_closes_once_in_each_dwell(
+    low: float, half: int, told: list[str]
+) -> None:
+    levels = {"warning": {"above": "5%", "clear_below": "3%"}}
+    play = Play.of(a_rule(window="10s", stretch_to="10s", keep_firing_for="60s", levels=levels))
+    for _ in range(5):
+        play.traffic(half, per_second=20, bad=0.2)
+        play.traffic(half, per_second=20, bad=low)
+    assert play.told == told
+
+
+class Counted(RatioRule):
+    """How often any of them was judged."""
+
+    judged: ClassVar[list[str]] = []
+
+    def judge(self, severity: Severity, reading: Reading) -> Verdict:
+        self.judged.append(self.alert)
+        return super().judge(severity, reading)
+
+
+def test_of_a_thousand_rules_only_those_are_judged_that_can_change() -> None:
+    rules = (a_rule(alert=f"R{n}", levels={"warning": {"above": f"{10 + n / 20:.2f}%"}}) for n in range(1000))
+    play = Play.of(*(Counted.model_validate(rule.model_dump(by_alias=True)) for rule in rules))
+    Counted.judged.clear()
+    play.traffic(120, per_second=10, bad=0.05)
+    assert Counted.judged == []
+    play.traffic(120, per_second=10, bad=0.5)
+    firing = {name for name, _ in play.firing}
+    assert 200 < len(firing) < 800
+    assert firing <= set(Counted.judged)
+    Counted.judged.clear()
+    play.traffic(10, per_second=10, bad=0.3)
+    assert len(set(Counted.judged)) < 10  # but for some at the very edge, they go on as they are
 
 
 @settings(max_examples=30, deadline=None)

@@ -63,7 +63,8 @@ def test_an_alert_that_knows_nothing_is_told_by_its_name() -> None:
     ("changes", "line"),
     [
         ({"lower_bound": None, "window_seconds": None}, "12.3% (153 of 1240)"),
-        ({"value": 7.0, "samples": 0, "lower_bound": None}, "7"),
+        ({"value": 7.0, "value_text": "7 in a row", "lower_bound": None}, "7 in a row (153 of 1240)"),
+        ({"value": 5400.0, "value_text": "1h30m", "bad": 0, "samples": 0, "lower_bound": None}, "1h30m"),
         ({}, "12.3% (153 of 1240), at least 10.6%"),
         ({"summary": "12.3% were bad, at least 10.6%"}, "provider_key=codex"),
         ({"degraded": True}, "Events are missing: nothing new is acted on."),

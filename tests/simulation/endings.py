@@ -5,6 +5,8 @@ from collections import deque
 from types import FunctionType, MethodType, ModuleType
 
 _BEYOND = (type, FunctionType, MethodType, ModuleType)
+_MEMORIES = frozenset({"_losses", "_known"})
+"""Of fixed size, and meant to be kept."""
 
 
 def held_by(thing: object) -> int:
@@ -15,5 +17,8 @@ def held_by(thing: object) -> int:
         one = waiting.popleft()
         if id(one) not in seen and not isinstance(one, _BEYOND):
             seen[id(one)] = one
-            waiting.extend(gc.get_referents(one))
+            inside = (
+                {name: kept for name, kept in one.items() if name not in _MEMORIES} if isinstance(one, dict) else one
+            )
+            waiting.extend(gc.get_referents(inside))
     return len(seen)

@@ -72,14 +72,14 @@ class History:
     changes: list[Change] = field(default_factory=list)
     judged_ran: int = 0
     """What `ran` was at the last judgement."""
+    looks: int = 0
+    """How often it was looked since, and nothing judged."""
     errors: tuple[str, ...] = ()
     """Rules that the last judgement could not judge."""
     raising: set[str] = field(default_factory=set)
     """Rules that could not be judged now, if they were looked at."""
     errors_changed: int = 0
     """What `ran` was when they became others."""
-    failures_told: int = 0
-    """How often this bad mood was announced."""
     firing: Sequence[Alert] = ()
     acting: frozenset[str] = frozenset()
     rules_changed: bool = False
@@ -119,7 +119,8 @@ class History:
     def started(self) -> None:
         """A process took up where another stopped."""
         self.judged_ran = self.ran_before = self.ran
-        self.failures_told, self.errors, self.errors_changed = 0, (), self.ran
+        self.rules_changed = True  # the process before may have died over it
+        self.errors, self.errors_changed = (), self.ran
 
     def judged(self, at: int, changed: Sequence[Alert], steps: Sequence[EpisodeStep]) -> list[Change]:
         """The changes of a judgement, each with what was before."""

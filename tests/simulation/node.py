@@ -96,20 +96,25 @@ class Node:
         self._outbox.configure(config)
         self._outbox.restore(done(self._ledger.queued()), ended, alerts)
         last_alive = done(self._events.last_alive())
-        self._open(config)
-        self._evaluate.use(self.book, downtime_ms=0 if last_alive is None else max(0, self._clock.now() - last_alive))  # type: ignore[arg-type]
+        warmed = self._open(config, ())
+        self._evaluate.use(
+            self.book, warmed=warmed, downtime_ms=0 if last_alive is None else max(0, self._clock.now() - last_alive)
+        )  # type: ignore[arg-type]
 
-    def reload(self, config: AlertsConfig) -> None:
-        self._open(config)
+    def reload(self, config: AlertsConfig, waiting: Sequence[Event]) -> None:
+        warmed = self._open(config, waiting)
         self._outbox.configure(config)
-        self._evaluate.use(self.book)  # type: ignore[arg-type]
+        self._evaluate.use(self.book, warmed=warmed)  # type: ignore[arg-type]
         self.is_behind = True
 
-    def _open(self, config: AlertsConfig) -> None:
-        book = self._evaluate.open(config)
-        for event in self._events.replay(self._clock.now() - round(book.longest_window_seconds * 1000)):
+    def _open(self, config: AlertsConfig, waiting: Sequence[Event]) -> set[int]:
+        """Gives the ids of the events that the new book has counted."""
+        book = self._evaluate.open(config, waiting)
+        stored = list(self._events.replay(self._clock.now() - round(book.longest_window_seconds * 1000)))
+        for event in stored:
             book.warm(event)
         self.book = WatchedBook(book, self._court)
+        return {event.event_id for event in stored}
 
     def arrived(self, events: Sequence[Event], lost: int) -> None:
         self._court.history.arrived(events, lost)
@@ -121,7 +126,7 @@ class Node:
         done(self._evaluate.step(self._clock.now()))
         self._court.stepped(self._evaluate.alerts)
         self._post()
-        self.is_behind = False
+        self.is_behind = self._court.history.looks > 0
 
     @property
     def bare_book(self) -> Book:

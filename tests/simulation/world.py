@@ -218,12 +218,12 @@ class World:
                 for worker in self.workers:
                     worker.losing = on
             case "mood":
-                self.mood.is_bad, self.history.failures_told = on, 0
+                self.mood.is_bad = on
                 self.history.raising = {MOODY} if on else set()
                 self.history.doubt()
 
     def _reload(self, node: Node) -> None:
         if self._reload_waits and not self.events.failing:
             self._reload_waits = False
-            node.reload(config_of(self.history.rules))
+            node.reload(config_of(self.history.rules), self._unstored)
             self.history.doubt()

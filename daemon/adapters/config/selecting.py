@@ -17,6 +17,9 @@ from daemon.domain.errors import Mistake
 from daemon.domain.selection import CLOSED, FIELDS
 from daemon.domain.sources import EVENTS, SOURCES
 
+MOST_STARS, LONGEST_GLOB = 8, 256
+"""Of a glob, and in characters: it is matched with every event."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fields:
@@ -38,6 +41,8 @@ class Fields:
             return "should be a value; for none at all write absent"
         if value in ("absent", "present"):
             return None
+        if _is_slow(value):
+            return f"a glob has at most {MOST_STARS} stars and {LONGEST_GLOB} characters"
         if field in self.closed:
             return _outside(field, value, self.closed[field])
         return _unlike(self.types[field], value)
@@ -93,6 +98,12 @@ def selection_mistakes(selection: Node, names: Mapping[str, Node], source: str =
         for value in wanted.list if isinstance(wanted.value, list) else [wanted]:
             if message := fields.refused(field, value.value):
                 yield value.mistake(message)
+
+
+def _is_slow(value: Any) -> bool:
+    """A glob whose time could be felt, whatever it is matched with."""
+    is_glob = isinstance(value, str) and any(mark in value for mark in "*?[")
+    return is_glob and (value.count("*") > MOST_STARS or len(value) > LONGEST_GLOB)
 
 
 def _outside(field: str, value: Any, words: frozenset[str]) -> str | None:

@@ -280,6 +280,7 @@ alert = _table(
     Column("resolved_because", Word(ResolvedBecause)),
     _some("last_data_at", Big),
     Column("value", Real),
+    _some("value_text", Words),
     _some("samples", Big),
     _some("bad", Big),
     Column("lower_bound", Real),

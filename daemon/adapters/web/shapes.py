@@ -69,6 +69,7 @@ def alert(alert: Alert, mitigations: Sequence[Mitigation]) -> dict[str, Any]:
         "state": alert.state.shown,
         "labels": dict(alert.labels),
         "value": alert.value,
+        "value_text": alert.value_text,
         "samples": alert.samples,
         "bad": alert.bad,
         "lower_bound": alert.lower_bound,

@@ -13,7 +13,7 @@ from daemon.ports import EventQuery
 from tests.fakes.operations import NOW, FakeOperations, an_alert
 
 ALERT = (
-    "fingerprint alert severity state labels value samples bad lower_bound since summary mitigations "
+    "fingerprint alert severity state labels value value_text samples bad lower_bound since summary mitigations "
     "acknowledged_by silenced"
 )
 MITIGATION = "id name kind target state mode owners value_before value_wanted applied_at expires_at effect evidence"

@@ -15,6 +15,12 @@ async def test_alive_needs_nothing(stranger: httpx.AsyncClient, operations: Fake
     assert (await stranger.head("/healthz")).status_code == 200
 
 
+async def test_who_stands_still_is_not_alive(stranger: httpx.AsyncClient, operations: FakeOperations) -> None:
+    operations.standing_still = "the schedule stands still"
+    response = await stranger.get("/healthz")
+    assert (response.status_code, response.json()) == (503, {"status": "the schedule stands still"})
+
+
 async def test_ready_says_what_is_missing(stranger: httpx.AsyncClient, operations: FakeOperations) -> None:
     response = await stranger.get("/readyz")
     assert (response.status_code, response.json()) == (200, {"ready": True, "missing": []})
