@@ -42,7 +42,7 @@ def _row(row: dict[str, Any]) -> list[Cell]:
         row["alert"],
         " ".join(f"{name}={value}" for name, value in row["labels"].items()) or ABSENT,
         clean(row["value_text"]) or ABSENT,
-        f"{row['bad']}/{row['samples']}",
+        f"{row['bad']}/{row['samples']}" if row["samples"] else ABSENT,
         ago(row["since"]),
         " ".join(row["mitigations"]) or ABSENT,
     ]

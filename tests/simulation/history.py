@@ -118,7 +118,7 @@ class History:
 
     def started(self) -> None:
         """A process took up where another stopped."""
-        self.judged_ran = self.ran_before = self.ran
+        self.judged_ran, self.ran_before = self.ran - 1, self.ran
         self.rules_changed = True  # the process before may have died over it
         self.errors, self.errors_changed = (), self.ran
 

@@ -44,7 +44,7 @@ class World:
         self._turns = a_day(random, healthy=self.history.healthy)
         self._troubles = troubles(random, kinds, [turn.at // 1000 for turn in self._turns[::10]])
         self._random = random
-        self.history.rules = dict(self._all_rules)
+        self.history.rules = self._file = dict(self._all_rules)
         self.clock = SimulatedClock()
         self.court = Court(self.history)
         self.ledger = FragileLedger(self.court)
@@ -140,11 +140,12 @@ class World:
         if self.node is None and self.second >= self._starts_at:
             node = Node(self.ledger, self.events, self.clock, self.court)
             try:
-                node.start(config_of(self.history.rules))
+                node.start(config_of(self._file))
             except StoreFailure:
                 self._starts_at = self.second + 5
             else:
                 self.node, self._reload_waits = node, False
+                self.history.rules = self._file
                 self.history.started()
 
     def _step(self, node: Node) -> None:
@@ -204,8 +205,8 @@ class World:
                 self._pass_to(self.second + trouble.seconds, suspended=True)
                 self.history.doubt()
             case "reload":
-                self.history.rules = edited(self._random, self.history.rules, self._all_rules, trouble.what)
-                self._reload_waits = self.history.rules_changed = True
+                self._file = edited(self._random, self._file, self._all_rules, trouble.what)
+                self._reload_waits = True
             case kind:
                 self._ends[kind] = max(self._ends.get(kind, 0), self.second + trouble.seconds)
                 self._switch(kind, on=True)
@@ -225,5 +226,6 @@ class World:
     def _reload(self, node: Node) -> None:
         if self._reload_waits and not self.events.failing:
             self._reload_waits = False
-            node.reload(config_of(self.history.rules), self._unstored)
+            self.history.rules, self.history.rules_changed = self._file, True
+            node.reload(config_of(self._file), self._unstored)
             self.history.doubt()

@@ -82,6 +82,12 @@ async def test_a_critical_mutes_its_warning(client: httpx.AsyncClient, operation
     assert "ProviderRateLimited warning" not in text.partition("Providers")[0]
 
 
+async def test_a_value_is_shown_in_the_words_of_its_rule(client: httpx.AsyncClient, operations: FakeOperations) -> None:
+    figures = {"value": 5400.0, "value_text": "1h30m", "bad": 0, "samples": 0, "lower_bound": None}
+    operations.alert_rows = [an_alert("AmpBypass", Severity.WARNING, labels={}, **figures)]
+    assert "1h30m · over 10m" in (await page(client)).text
+
+
 async def test_a_quiet_day_is_quiet(client: httpx.AsyncClient, operations: FakeOperations) -> None:
     operations.alert_rows, operations.mitigation_rows, operations.notification_rows = [], [], []
     text = (await page(client)).text
