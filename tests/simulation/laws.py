@@ -96,7 +96,8 @@ def only_a_changed_file_removes(change: Change, history: History) -> Iterator[st
 
 def a_rule_that_raises_keeps_its_state(change: Change, history: History) -> Iterator[str]:
     """What cannot be judged does not change."""
-    if change.after.alert in history.errors and change.after.resolved_because is not ResolvedBecause.RULE_REMOVED:
+    for_its_sake = change.after.resolved_because in (ResolvedBecause.RULE_REMOVED, ResolvedBecause.RULE_CHANGED)
+    if change.after.alert in history.errors and not for_its_sake:
         yield f"{change.before} became {change.after.state} while the rule could not be judged"
 
 
