@@ -129,17 +129,17 @@ class Extremes(NamedTuple):
     trough: float
 
 
-def extremes(windows: Iterable[Counts], *, least: Band) -> Extremes | None:
-    """Of all windows that hold anything, None where none does; the highest ones only of those that hold enough for
-    `least`."""
-    peak, bound, trough = 0.0, 0.0, 1.0
-    seen = False
+def extremes(windows: Iterable[tuple[int, int]], least: Band) -> Extremes | None:
+    """Of all windows (samples and bad ones) that hold anything, None where none does; the highest ones only of those
+    that hold enough for `least`."""
+    peak = bound = 0.0
+    trough = 2.0
     for samples, bad in windows:
         if samples:
-            seen = True
             ratio = bad / samples
-            trough = min(trough, ratio)
+            if ratio < trough:
+                trough = ratio
             if ratio > least.above and samples >= least.samples and bad >= least.bad:
                 peak = max(peak, ratio)
                 bound = max(bound, lower_bound(Counts(samples, bad), least.z))
-    return Extremes(peak, bound, trough) if seen else None
+    return None if trough > 1 else Extremes(peak, bound, trough)

@@ -15,7 +15,7 @@ from daemon.domain.rule_figures import RuleFigures
 from daemon.domain.sample import Band, Query
 from daemon.logic.evidence import Extremes, extremes
 from daemon.logic.lifecycle import end
-from daemon.logic.series import Series, episode_step
+from daemon.logic.series import Series, episode_step, verdicts_of
 from daemon.logic.tally import Tally, Track
 from daemon.logic.windows import COARSEST_MS, Ring
 
@@ -57,18 +57,22 @@ class _Account:
     ) -> Exception | None:
         """Notes what changed; gives the error of a rule that could not say anything."""
         series = self.series.get(track.labels)
-        if series is None:
-            if self.rule.active is not None and at - track.began_at > self.rule.active.for_ * 1000:
-                return None
-            series = Series(self.rule, self.query, track.labels)
-        before, verdicts, failure = _highest(series), None, None
+        if series is None and self.rule.active is not None and at - track.began_at > self.rule.active.for_ * 1000:
+            return None
+        verdicts, failure = None, None
         try:
-            verdicts = series.verdicts(track, at)
+            verdicts = verdicts_of(self.rule, track.reading(at, series.floor if series else 0))
         except Exception as error:
             failure = error
             if self.rule.on_error == "hold":
-                series.forget_evidence()
+                if series is not None:
+                    series.forget_evidence()
                 return failure
+        if series is None:
+            if verdicts is None or not any(one.raises or one.suspects for one in verdicts.values()):
+                return failure
+            series = Series(self.rule, self.query, track.labels)
+        before = _highest(series)
         if those := series.advance(verdicts, track, at, degraded=self.rule.is_degraded(coverage)):
             self.series[track.labels] = series
             changed += those
@@ -151,7 +155,7 @@ class _Table:
         if self._least is None:
             return self._unbanded
         active = self.active.get(track.labels, {})
-        seen = extremes((counts for _, counts in track.stretches(at)), least=self._least)
+        seen = extremes(track.sums(at), self._least)
         if seen is None:
             return [*self._unbanded, *(one for one in active if one.is_banded)]
         raised = self._banded[: bisect_left(self._aboves, seen.peak)]
@@ -316,8 +320,9 @@ class Book:
         changed, steps = self._end_orphans(at)
         everything = at % COARSEST_MS == 0
         for table in self._tables.values():
-            coverage = self._coverage(at, table.tally.query.window_seconds)
-            for track in table.due(at, everything=everything):
+            due = table.due(at, everything=everything)
+            coverage = self._coverage(at, table.tally.query.window_seconds) if due else 1.0
+            for track in due:
                 for account in table.candidates(track, at):
                     if error := account.judge(track, at, coverage, changed, steps):
                         self._errors.setdefault(account.rule.alert, error)

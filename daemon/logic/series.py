@@ -7,7 +7,7 @@ from dataclasses import replace
 from daemon.domain.alert import Alert, AlertState, EpisodeChange, EpisodeStep, Severity
 from daemon.domain.alerts_config import Rule
 from daemon.domain.labels import Labels, fingerprint, labels_of
-from daemon.domain.sample import Query, Verdict
+from daemon.domain.sample import Query, Reading, Verdict
 from daemon.domain.units import say_duration, say_ratio
 from daemon.logic.lifecycle import Signal, Timing, advance
 from daemon.logic.tally import Track
@@ -41,15 +41,10 @@ class Series:
 
     # ---- judging -------------------------------------------------------------------------------------------------
 
-    def verdicts(self, track: Track, at: int) -> dict[Severity, Verdict]:
-        """What the rule says of each level; raises whatever the rule raises."""
-        reading = track.reading(at, self.floor)
-        return {severity: self.rule.judge(severity, reading) for severity in self.rule.levels}
-
     def look(self, track: Track, at: int) -> None:
         """The figures of an instant at which nothing could change."""
         with suppress(Exception):  # the judgement tells it
-            for severity, verdict in self.verdicts(track, at).items():
+            for severity, verdict in verdicts_of(self.rule, track.reading(at, self.floor)).items():
                 self._note(severity, verdict, at, degraded=self.alerts[severity].degraded)
 
     def advance(
@@ -203,6 +198,11 @@ class Series:
             mitigate=self.rule.levels[severity].mitigate,
             expression=self._query.expression,
         )
+
+
+def verdicts_of(rule: Rule, reading: Reading) -> dict[Severity, Verdict]:
+    """What a rule says of each of its levels; raises whatever the rule raises."""
+    return {severity: rule.judge(severity, reading) for severity in rule.levels}
 
 
 def _paused(alert: Alert, milliseconds: int) -> Alert:

@@ -24,7 +24,6 @@ class Track:
     __slots__ = (
         "_measured",
         "_query",
-        "_read",
         "_remembered",
         "baseline",
         "began_at",
@@ -48,13 +47,11 @@ class Track:
         self.good_streak = 0
         self.last_at: int | None = None
         self.baseline: float | None = None
-        self._read: tuple[int, Sequence[tuple[float, Counts]]] = (-1, ())
 
     def count(self, item: Any, at: int) -> None:
         """One item that the query counts."""
         bad = bool(self._query.bad(item))
         self.ring.add(at, 1, bad)
-        self._read = -1, ()
         if self.last_at is None or at >= self.last_at - LATE_MS:
             self.row = self.row.then(at, bad=bad)
             self.good_streak = 0 if bad else self.good_streak + 1
@@ -76,11 +73,9 @@ class Track:
         """The newest first."""
         return tuple(reversed(self._remembered))
 
-    def stretches(self, at: int) -> Sequence[tuple[float, Counts]]:
-        """The window and all that it can be stretched to, read once for all rules that ask."""
-        if self._read[0] != at:
-            self._read = at, tuple(self.ring.stretches(at, self._query.window_seconds))
-        return self._read[1]
+    def sums(self, at: int) -> Iterator[tuple[int, int]]:
+        """Samples and bad ones of the window and all that it can be stretched to."""
+        return self.ring.sums(at, self._query.window_seconds)
 
     def forget(self, at: int) -> None:
         """Lets go of what no window reaches any more."""
@@ -99,7 +94,6 @@ class Track:
         return not self.ring and not self._remembered and not self._query.stands
 
     def _forget_before(self, at: int) -> None:
-        self._read = -1, ()
         for ring in (self.ring, *self.models.values()):
             ring.forget_before(at)
         if self._measured is not None:
@@ -160,9 +154,7 @@ class TrackReading:
         return self._track.baseline
 
     def stretches(self) -> Iterable[tuple[float, Counts]]:
-        if self._floor:
-            return self._track.ring.stretches(self.at, self._query.window_seconds, self._floor)
-        return self._track.stretches(self.at)
+        return self._track.ring.stretches(self.at, self._query.window_seconds, self._floor)
 
     def counts(self, window_seconds: float) -> Counts:
         return self._track.ring.counts(self.at, window_seconds, self._floor)

@@ -59,6 +59,18 @@ class Ring:
                 bad += bucket[1]
                 yield (newest - index + 1) * self._width / 1000, Counts(samples, bad)
 
+    def sums(self, at: int, window_seconds: float) -> Iterator[tuple[int, int]]:
+        """Samples and bad ones of the same windows, for who looks at all of them."""
+        samples, bad = self.counts(at, window_seconds)
+        yield samples, bad
+        newest, buckets = (at - 1) // self._width, self._buckets
+        oldest, first = newest - self._span, newest - self._length(window_seconds)
+        for index in sorted([index for index in buckets if oldest < index <= first], reverse=True):
+            more, worse = buckets[index]
+            samples += more
+            bad += worse
+            yield samples, bad
+
     def buckets(self, at: int, floor: int = 0) -> Iterator[tuple[float, Counts]]:
         """The age (seconds) at which each bucket begins, and what it holds; the newest first."""
         newest = (at - 1) // self._width

@@ -65,15 +65,15 @@ def test_alerts_are_a_table_with_the_worst_first(run: Any) -> None:
     ("figures", "cells"),
     [
         ({"value": 25.0, "value_text": "25 in a row", "bad": 25, "samples": 55}, "25 in a row 25/55"),
-        ({"value": 5400.0, "value_text": "1h30m", "bad": 0, "samples": 0}, "1h30m –"),
-        ({"value": None, "value_text": "", "bad": 0, "samples": 0}, "– –"),
+        ({"value": 5400.0, "value_text": "1h30m", "bad": 0, "samples": 0}, "1h30m -"),
+        ({"value": None, "value_text": "", "bad": 0, "samples": 0}, "- -"),
     ],
 )
 def test_a_value_is_printed_in_the_words_of_its_rule(
     control: Control, run: Any, figures: dict[str, Any], cells: str
 ) -> None:
     control.operations.alert_rows = [an_alert("Any", labels={}, **figures)]
-    assert run("alerts").splitlines()[1].split()[:-2] == ["firing", "critical", "Any", "–", *cells.split()]
+    assert run("alerts").splitlines()[1].split()[:-2] == ["firing", "critical", "Any", "-", *cells.split()]
 
 
 def test_alerts_can_be_narrowed(run: Any) -> None:

@@ -7,6 +7,7 @@ from daemon.domain.alerts_config import AlertsConfig
 from daemon.engine.desk import Desk
 from daemon.engine.evaluate import GRACE_MS, Evaluate
 from daemon.engine.ingest import Arrival
+from daemon.logic.judging import Book, Judgement
 from tests.engine.test_evaluate import Scene, told
 from tests.logic.playing import T0, a_rule, an_event
 
@@ -87,6 +88,24 @@ async def test_a_machine_that_slept_while_firing_goes_on_firing_until_it_knows_b
     assert the_alert(scene).state is AlertState.FIRING
     await scene.play(evaluate, 200, bad=True)
     assert told(scene) == ["opened"]
+
+
+async def test_however_long_a_pause_no_more_than_two_minutes_of_it_are_judged_second_by_second(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scene, judged = Scene(), 0
+    evaluate, judge = scene.open(RULE), Book.judge
+
+    def counted(book: Book, at: int) -> Judgement:
+        nonlocal judged
+        judged += 1
+        return judge(book, at)
+
+    await scene.play(evaluate, 5, bad=True)
+    monkeypatch.setattr(Book, "judge", counted)
+    scene.clock.advance(8 * 3600)
+    await evaluate.step(scene.clock.now() + GRACE_MS)
+    assert judged == 121
 
 
 async def test_a_restart_while_firing_says_nothing_however_long_it_was_down_and_though_nothing_is_known() -> None:
