@@ -12,6 +12,7 @@ from daemon.domain.mitigation import Mitigation
 from daemon.domain.notification import Delivery, Message, Notification
 from daemon.domain.rollup import Closed, Resolution, Rollup
 from daemon.domain.rule_figures import RuleFigures
+from daemon.domain.silence import Silence
 from daemon.domain.soft_routing import RoutingTable
 
 
@@ -145,6 +146,12 @@ class Ledger(Protocol):
 
     async def alerts(self) -> Sequence[Alert]:
         """The latest row of every fingerprint."""
+
+    async def transitions(self, alert: str, until: int, limit: int = 200) -> Sequence[Alert]:
+        """Every row that the alerts of this name have had since some time before `until` (epoch ms), newest first."""
+
+    async def silences(self, ended_after: int) -> Sequence[Silence]:
+        """Those that have not ended before an instant (epoch ms), oldest first."""
 
     async def queued(self) -> Sequence[Notification]:
         """Notifications still to be sent, oldest first."""

@@ -78,6 +78,10 @@ class Alert:
     """Coverage was below 80 %: nothing new is acted on."""
     acknowledged_by: str | None = None
     silenced: bool = False
+    muted_by: str = ""
+    """Why nobody hears of it now, in words; it is not stored."""
+    source: str = ""
+    """Who raised it, when it was not a rule of ours: `alertmanager`."""
 
     @property
     def is_firing(self) -> bool:

@@ -6,6 +6,7 @@ from daemon.domain.alert import Alert
 from daemon.domain.audit import AuditEntry
 from daemon.domain.mitigation import Mitigation
 from daemon.domain.notification import Notification
+from daemon.domain.silence import Silence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +17,7 @@ class Decision:
     notifications: tuple[Notification, ...] = ()
     mitigations: tuple[Mitigation, ...] = ()
     audit: tuple[AuditEntry, ...] = ()
+    silences: tuple[Silence, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.alerts or self.notifications or self.mitigations or self.audit)
+        return bool(self.alerts or self.notifications or self.mitigations or self.audit or self.silences)

@@ -14,6 +14,7 @@ from tests.contracts.things import (
     NOON,
     a_mitigation,
     a_notification,
+    a_silence,
     absent,
     an_alert,
     an_entry,
@@ -44,7 +45,8 @@ async def test_a_decision_comes_back_as_it_was(ledger: Ledger) -> None:
 
 
 def test_the_full_things_are_full() -> None:
-    assert absent(full_alert()) == absent(full_notification()) == absent(full_entry()) == set()
+    assert absent(full_notification()) == absent(full_entry()) == absent(a_silence()) == set()
+    assert absent(full_alert()) == {"muted_by"}  # it is not stored
     assert absent(full_mitigation()) == {"owners"}
 
 
@@ -89,3 +91,21 @@ async def test_nothing_committed_is_nothing_listed(ledger: Ledger) -> None:
     await ledger.commit(Decision())
     for listing in (ledger.alerts, ledger.queued, ledger.notifications, ledger.mitigations, ledger.audit):
         assert list(await listing()) == []
+
+
+async def test_every_row_that_an_alert_has_had_is_kept(ledger: Ledger) -> None:
+    pending, firing = an_alert(state=AlertState.PENDING), an_alert(state=AlertState.FIRING, since=NOON + 5)
+    for row in (pending, firing, full_alert(), an_alert("f9", alert="Another")):
+        await ledger.commit(Decision(alerts=(row,)))
+    assert await ledger.transitions("ProviderRateLimited", NOON + 5) == [full_alert(), firing, pending]
+    assert await ledger.transitions("ProviderRateLimited", NOON + 4) == [full_alert(), pending]
+    assert await ledger.transitions("ProviderRateLimited", NOON + 5, limit=1) == [full_alert()]
+
+
+async def test_silences_are_kept_until_they_have_ended(ledger: Ledger) -> None:
+    ended, later = a_silence("s0", ends_at=NOON), a_silence("s2", starts_at=NOON + 9, created_at=NOON + 1)
+    await ledger.commit(Decision(silences=(later, ended, a_silence())))
+    assert await ledger.silences(NOON) == [a_silence(), later]
+    shorter = a_silence(ends_at=NOON + 1)
+    await ledger.commit(Decision(silences=(shorter,)))
+    assert await ledger.silences(NOON) == [shorter, later]

@@ -11,6 +11,7 @@ from daemon.domain.event import EVENT_FIELDS, Event, Fault, Outcome, Source, Wir
 from daemon.domain.mitigation import Effect, Mitigation, MitigationState, Mode
 from daemon.domain.notification import Notification, NotificationReason, NotificationStatus
 from daemon.domain.rollup import TOKENS, Resolution, Rollup, Series, Sum, Think
+from daemon.domain.silence import Silence
 from daemon.logic.histogram import Histogram
 
 NOON = 1_790_000_000_000
@@ -168,7 +169,21 @@ def full_alert() -> Alert:
         degraded=True,
         acknowledged_by="human:jo",
         silenced=True,
+        source="alertmanager",
     )
+
+
+def a_silence(name: str = "s1", **changes: Any) -> Silence:
+    facts: dict[str, Any] = {
+        "id": name,
+        "matchers": (("alert", "Provider*"), ("provider_key", "codex")),
+        "starts_at": NOON,
+        "ends_at": NOON + 3_600_000,
+        "author": "human:jo",
+        "comment": "night shift — “all is known”",
+        "created_at": NOON,
+    }
+    return Silence(**facts | changes)
 
 
 def a_notification(name: str = "n1", **changes: Any) -> Notification:

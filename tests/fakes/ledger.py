@@ -8,6 +8,7 @@ from daemon.domain.decision import Decision
 from daemon.domain.errors import StoreFailure
 from daemon.domain.mitigation import Mitigation
 from daemon.domain.notification import Notification, NotificationStatus
+from daemon.domain.silence import Silence
 
 
 class MemoryLedger:
@@ -18,12 +19,16 @@ class MemoryLedger:
         self.notification_rows: dict[str, Notification] = {}
         self.mitigation_rows: dict[str, Mitigation] = {}
         self.audit_rows: dict[str, AuditEntry] = {}
+        self.silence_rows: dict[str, Silence] = {}
+        self.transition_rows: list[Alert] = []
         self.failing = False
 
     async def commit(self, decision: Decision) -> None:
         self._answer()
         self.decisions.append(decision)
         self.alert_rows |= {row.fingerprint: row for row in decision.alerts}
+        self.transition_rows += decision.alerts
+        self.silence_rows |= {row.id: row for row in decision.silences}
         self.notification_rows |= {row.id: row for row in decision.notifications}
         self.mitigation_rows |= {row.id: row for row in decision.mitigations}
         self.audit_rows = self.audit_rows | {row.id: row for row in decision.audit if row.id not in self.audit_rows}
@@ -31,6 +36,15 @@ class MemoryLedger:
     async def alerts(self) -> Sequence[Alert]:
         self._answer()
         return list(self.alert_rows.values())
+
+    async def transitions(self, alert: str, until: int, limit: int = 200) -> Sequence[Alert]:
+        self._answer()
+        return [row for row in self.transition_rows[::-1] if row.alert == alert and row.since <= until][:limit]
+
+    async def silences(self, ended_after: int) -> Sequence[Silence]:
+        self._answer()
+        rows = (row for row in self.silence_rows.values() if row.ends_at > ended_after)
+        return sorted(rows, key=lambda row: (row.created_at, row.id))
 
     async def queued(self) -> Sequence[Notification]:
         self._answer()

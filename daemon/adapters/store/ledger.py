@@ -14,6 +14,7 @@ from daemon.domain.audit import AuditEntry
 from daemon.domain.decision import Decision
 from daemon.domain.mitigation import Mitigation, MitigationState
 from daemon.domain.notification import Notification, NotificationStatus
+from daemon.domain.silence import Silence
 
 T = TypeVar("T")
 
@@ -31,6 +32,8 @@ class DatabaseLedger:
 
         def work(connection: Connection) -> None:
             put(connection, tables.alert, _rows(tables.alert, decision.alerts))
+            add(connection, tables.transition, _rows(tables.transition, decision.alerts))
+            put(connection, tables.silence, _rows(tables.silence, decision.silences))
             put(connection, tables.notification, _rows(tables.notification, decision.notifications))
             put(connection, tables.mitigation, _rows(tables.mitigation, decision.mitigations))
             add(connection, tables.audit, _rows(tables.audit, decision.audit))
@@ -40,6 +43,19 @@ class DatabaseLedger:
     async def alerts(self) -> Sequence[Alert]:
         """The latest row of every fingerprint."""
         return await self._read(Alert, select(tables.alert))
+
+    async def transitions(self, alert: str, until: int, limit: int = 200) -> Sequence[Alert]:
+        """Newest first."""
+        columns = [column for column in tables.transition.columns if column.name != "place"]
+        table = tables.transition.columns
+        those = select(*columns).where(table.alert == alert, table.since <= until)
+        return await self._read(Alert, those.order_by(table.place.desc()).limit(limit))
+
+    async def silences(self, ended_after: int) -> Sequence[Silence]:
+        """Oldest first."""
+        columns = tables.silence.columns
+        those = select(tables.silence).where(columns.ends_at > ended_after)
+        return await self._read(Silence, those.order_by(columns.created_at, columns.id))
 
     async def queued(self) -> Sequence[Notification]:
         """Notifications still to be sent, oldest first."""

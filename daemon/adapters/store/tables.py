@@ -266,33 +266,57 @@ rolled = _table(
 
 # ---- ledger ----------------------------------------------------------------------------------------------------------
 
-alert = _table(
-    "alert",
-    Column("fingerprint", Text, primary_key=True),
-    _some("episode", Text),
-    _some("alert", Words),
-    _some("severity", Word(Severity)),
-    _some("labels", Json(_pairs)),
-    _some("state", Word(AlertState)),
-    _some("since", Big),
-    Column("fired_at", Big),
-    Column("resolved_at", Big),
-    Column("resolved_because", Word(ResolvedBecause)),
-    _some("last_data_at", Big),
-    Column("value", Real),
-    _some("value_text", Words),
-    _some("samples", Big),
-    _some("bad", Big),
-    Column("lower_bound", Real),
-    Column("window_seconds", Real),
-    _some("summary", Words),
-    Column("runbook", Words),
-    _some("models", Json(tuple)),
-    _some("mitigate", Json(tuple)),
-    _some("expression", Words),
-    _some("degraded", Flag),
-    Column("acknowledged_by", Words),
-    _some("silenced", Flag),
+
+def _of_an_alert(fingerprint: Column[Any]) -> list[Column[Any]]:
+    """The fields of an alert."""
+    return [
+        fingerprint,
+        _some("episode", Text),
+        _some("alert", Words),
+        _some("severity", Word(Severity)),
+        _some("labels", Json(_pairs)),
+        _some("state", Word(AlertState)),
+        _some("since", Big),
+        Column("fired_at", Big),
+        Column("resolved_at", Big),
+        Column("resolved_because", Word(ResolvedBecause)),
+        _some("last_data_at", Big),
+        Column("value", Real),
+        _some("value_text", Words),
+        _some("samples", Big),
+        _some("bad", Big),
+        Column("lower_bound", Real),
+        Column("window_seconds", Real),
+        _some("summary", Words),
+        Column("runbook", Words),
+        _some("models", Json(tuple)),
+        _some("mitigate", Json(tuple)),
+        _some("expression", Words),
+        _some("degraded", Flag),
+        Column("acknowledged_by", Words),
+        _some("silenced", Flag),
+        _some("source", Words),
+    ]
+
+
+alert = _table("alert", *_of_an_alert(Column("fingerprint", Text, primary_key=True)))
+
+transition = _table(
+    "transition",
+    Column("place", Integer, primary_key=True),  # the order in which they were committed
+    *_of_an_alert(_some("fingerprint", Text)),
+)
+"""Every row that an alert has had."""
+
+silence = _table(
+    "silence",
+    Column("id", Text, primary_key=True),
+    _some("matchers", Json(_pairs)),
+    _some("starts_at", Big),
+    _some("ends_at", Big),
+    _some("author", Words),
+    _some("comment", Words),
+    _some("created_at", Big),
 )
 
 notification = _table(
