@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -31,13 +31,15 @@ class _Every(IntervalTrigger):  # type: ignore[misc]  # APScheduler is not typed
 class JobSchedule:
     """A `Schedule` on the running event loop. A job that fails is logged and runs again at its next time.
 
-    APScheduler goes by the wall clock: where that was set back, it would wait until it has caught up. `clock` goes on
-    at its own pace, and a job that is overdue by it is given a new time.
+    APScheduler goes by the wall clock: where that was set back, it would wait until it has caught up. A job that has
+    not begun for longer than its interval, in time that never goes back, is given a new time.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._pace: asyncio.Task[None] | None = None
+        self._began: dict[str, float] = {}
+        """When each job last ran or was given a time, by the clock that never goes back."""
         self._scheduler = AsyncIOScheduler(
             jobstores={"default": MemoryJobStore()},
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
@@ -49,6 +51,7 @@ class JobSchedule:
         """From `seconds` after the start on."""
 
         async def run() -> None:
+            self._began[name] = self._clock.monotonic()
             try:
                 await job()
             except Exception:
@@ -59,6 +62,7 @@ class JobSchedule:
 
     def start(self) -> None:
         self._scheduler.start()
+        self._began = {job.id: self._clock.monotonic() for job in self._scheduler.get_jobs()}
         self._pace = asyncio.get_running_loop().create_task(self._keep_pace(), name="pace of the schedule")
 
     def stop(self) -> None:
@@ -76,7 +80,9 @@ class JobSchedule:
 
     def catch_up(self) -> None:
         """Gives a new time to every job that should have run long ago."""
-        late = datetime.fromtimestamp(self._clock.now() / 1000, UTC) - timedelta(seconds=PACE_SECONDS)
+        now = self._clock.monotonic()
         for job in self._scheduler.get_jobs():
-            if job.next_run_time is not None and job.next_run_time < late:
-                job.reschedule(_Every(seconds=job.trigger.interval.total_seconds(), timezone="UTC"))
+            seconds = job.trigger.interval.total_seconds()
+            if now - self._began[job.id] > seconds + PACE_SECONDS:
+                self._began[job.id] = now
+                job.reschedule(_Every(seconds=seconds, timezone="UTC"))

@@ -98,6 +98,8 @@ async def _open(settings: Settings, places: Places, stack: AsyncExitStack) -> Co
     try:
         canary = secret_file(places.canary_secret).decode()
         store = await _open_store(settings)
+        if (last_alive := await store.events.last_alive()) is not None:
+            clock.resume(last_alive)
     except OSError as error:
         raise CannotStart(_unusable(error, places)) from None
     except StoreFailure as failure:

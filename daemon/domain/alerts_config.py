@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from daemon.domain.alert import Severity
 from daemon.domain.mitigation import Mode
 from daemon.domain.sample import Band, Query, Reading, Verdict
+from daemon.domain.schedule import Schedule, zone
 from daemon.domain.units import Duration, Ratio, say_ratio
 
 SelectionSpec = str | dict[str, Any]
@@ -106,11 +107,17 @@ class MitigationOptions(Strict):
 
 
 class Receiver(Strict):
-    """Who hears it: Apprise URLs, as text, `env:NAME` or `secret:name`."""
+    """Who hears it. URLs and the values of headers are text, `env:NAME` or `secret:name`."""
 
     name: str
+    kind: Literal["apprise", "webhook"] = "apprise"
+    """Apprise URLs, or https addresses that get the JSON of Alertmanager's webhook."""
     urls: tuple[str, ...] = ()
+    headers: dict[str, str] = {}
+    """Of a webhook's requests."""
     send_resolved: bool = True
+    backup: str | None = None
+    """The receiver that hears what fires while this one cannot be reached."""
 
 
 class RepeatInterval(Strict):
@@ -118,6 +125,46 @@ class RepeatInterval(Strict):
 
     warning: Duration = 43200.0
     critical: Duration = 7200.0
+
+
+class TimeInterval(Strict):
+    """Hours of the week that a route can name."""
+
+    schedule: str
+    """Days and hours, several with commas between, such as `22:00-07:00` or `Mo-Fr 18:00-08:00, Sa-Su 00:00-24:00`."""
+    timezone: str = "UTC"
+    """Whose clock the schedule goes by, such as Europe/Berlin."""
+
+    @field_validator("schedule")
+    @classmethod
+    def _is_a_schedule(cls, schedule: str) -> str:
+        Schedule.parse(schedule)
+        return schedule
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_a_zone(cls, timezone: str) -> str:
+        zone(timezone)
+        return timezone
+
+
+class InhibitRule(Strict):
+    """While an alert fires that the source matches, nobody hears of what the target matches."""
+
+    source_matchers: dict[str, str] = Field(min_length=1)
+    """Labels and globs that all have to match; `alert` and `severity` are labels too."""
+    target_matchers: dict[str, str] = Field(min_length=1)
+    equal: tuple[str, ...] = ()
+    """Labels that must be the same in both; one that neither has is."""
+
+
+class Flap(Strict):
+    """From when on the comings and goings of one series are told together."""
+
+    episodes: int = Field(3, ge=1)
+    """So many are told one by one."""
+    within: Duration = Field(3600.0, gt=0)
+    """In so long a time; for so long it must be calm before the next message."""
 
 
 class Route(Strict):
@@ -128,6 +175,10 @@ class Route(Strict):
     group_wait: Duration = 5.0
     group_interval: Duration = 300.0
     repeat_interval: RepeatInterval = RepeatInterval()
+    mute_time_intervals: tuple[str, ...] = ()
+    """Hours in which warnings wait: names from `time_intervals:`. What is critical always comes through."""
+    flap: Flap | None = None
+    """Tell what comes and goes all the time in one message, and then only when it is calm or worse."""
 
 
 class ModeConfig(Strict):
@@ -153,6 +204,10 @@ class AlertsConfig(Strict):
     """Rule fields for all rules that do not say them."""
     receivers: tuple[Receiver, ...] = (Receiver(name="operators", urls=("secret:notify_urls",)),)
     route: Route = Route()
+    time_intervals: dict[str, TimeInterval] = {}
+    """Hours of the week by name, for `mute_time_intervals`."""
+    inhibit_rules: tuple[InhibitRule, ...] = ()
+    """What need not be told while something worse fires."""
     fallbacks: dict[str, tuple[str, ...]] = {}
     """What may stand in for which model: the first that is served."""
     mode: ModeConfig = ModeConfig()

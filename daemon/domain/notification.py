@@ -1,7 +1,9 @@
 """Notifications: one row of the outbox, from the intent to the delivery."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any, Literal
 
 
 class NotificationStatus(StrEnum):
@@ -50,6 +52,19 @@ class Message:
     title: str
     body: str
     kind: str = "info"
+    id: str = ""
+    """Of its row: whoever gets it twice, since we were killed meanwhile, knows it by this."""
+    structured: Mapping[str, Any] | None = None
+    """The same for programs, in the words of Alertmanager's webhook."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """One way to a receiver. Its URL and headers are secrets: they are in no text of it."""
+
+    url: str = field(repr=False)
+    kind: Literal["apprise", "webhook"] = "apprise"
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,3 +73,5 @@ class Delivery:
 
     delivered: bool
     error: str | None = None
+    retry_after_seconds: float | None = None
+    """What a channel asked for; it is not tried again before."""

@@ -90,7 +90,7 @@ class Evaluate:
         self._meanwhile = None
         for reading in self._readings.values():
             book.warm(reading)
-        book.restore(self.alerts(), shift_ms=downtime_ms)
+        book.restore(self.alerts(), shift_ms=downtime_ms, silent_since=now if downtime_ms else 0)
         self._book = book
         self._judged_at = max(self._judged_at, now // SECOND_MS * SECOND_MS - SECOND_MS)
         if downtime_ms:

@@ -273,11 +273,12 @@ class Book:
             if (baselines := table.tally.query.baselines) is not None:
                 table.tally.learn(baselines(hours))
 
-    def restore(self, alerts: Iterable[Alert], *, shift_ms: int = 0) -> None:
-        """Stored alerts, as they were; `shift_ms` is the time in which nobody judged. Those whose rule is gone end."""
+    def restore(self, alerts: Iterable[Alert], *, shift_ms: int = 0, silent_since: int = 0) -> None:
+        """Stored alerts, as they were; `shift_ms` is the time in which nobody judged, and silence counts from
+        `silent_since` (epoch ms) at the earliest. Those whose rule is gone end."""
         for alert in alerts:
             place = self._places.get(alert.alert)
-            if place is not None and self._took_up(*place, alert, shift_ms):
+            if place is not None and self._took_up(*place, alert, shift_ms, silent_since):
                 continue
             if alert.state not in (AlertState.INACTIVE, AlertState.RESOLVED):
                 self._orphans.append(alert)
@@ -285,12 +286,12 @@ class Book:
             table.tally.dirty.update(table.tally.tracks)
 
     @staticmethod
-    def _took_up(table: _Table, account: _Account, alert: Alert, shift_ms: int) -> bool:
+    def _took_up(table: _Table, account: _Account, alert: Alert, shift_ms: int, silent_since: int) -> bool:
         labels = _series_labels(alert, account.query)
         series = account.series.get(labels) or Series(account.rule, account.query, labels)
         if not any(_is_same(alert, ours) for ours in series.alerts.values()):
             return False
-        series.restore(alert, shift_ms)
+        series.restore(alert, shift_ms, silent_since)
         account.series[labels] = series
         table.settle(account, labels)
         return True

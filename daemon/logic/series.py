@@ -98,8 +98,9 @@ class Series:
         self.alerts = {severity: _paused(alert, milliseconds) for severity, alert in self.alerts.items()}
         self._last_data_at += milliseconds
 
-    def restore(self, alert: Alert, shift_ms: int) -> None:
-        """Takes a stored alert up again; time that was not served (`shift_ms`) does not count."""
+    def restore(self, alert: Alert, shift_ms: int, silent_since: int) -> None:
+        """Takes a stored alert up again; time that was not served (`shift_ms`) does not count, and silence counts from
+        `silent_since` (epoch ms) at the earliest."""
         if alert.severity not in self.alerts:
             return
         if alert.state in _ENDED:
@@ -107,7 +108,7 @@ class Series:
                 self.end_evidence(alert.resolved_at)
         else:
             alert = _paused(replace(alert, last_data_at=alert.last_data_at + shift_ms), shift_ms)
-            self._last_data_at = max(self._last_data_at, alert.last_data_at)
+            self._last_data_at = max(self._last_data_at, alert.last_data_at, silent_since)
         ours = self.alerts[alert.severity]
         self.alerts[alert.severity] = replace(alert, runbook=ours.runbook, mitigate=ours.mitigate)
 

@@ -34,3 +34,10 @@ def test_a_clock_that_was_set_back_has_caught_up_in_ten_times_as_long() -> None:
     read = [clock.now() for _ in moments]
     assert read == sorted(read)
     assert [now - wall for now, (wall, _) in zip(read, moments, strict=True)][-1] == 0
+
+
+def test_a_process_that_starts_after_the_clock_was_set_back_goes_on_where_the_last_one_was() -> None:
+    walls, seconds = iter([NOON - 7_200_000]), iter([0.0, 5.0, 6.0])
+    clock = SystemClock(lambda: next(walls) * 1_000_000, lambda: next(seconds))
+    clock.resume(NOON)
+    assert clock.now() == NOON + 900

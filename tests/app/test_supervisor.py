@@ -36,8 +36,9 @@ async def test_who_stands_still_or_is_frozen_is_not_well(
 
     async with await asyncio.start_server(answer, "127.0.0.1") as server:
         port = server.sockets[0].getsockname()[1]
-        assert await _answers("127.0.0.1", port, "/healthz", wanted=b" 200 ") is is_well
-        await ended.wait()
+        async with asyncio.timeout(5):
+            assert await _answers("127.0.0.1", port, "/healthz", wanted=b" 200 ") is is_well
+            await ended.wait()
 
 
 async def test_where_nobody_listens_nobody_is_well() -> None:

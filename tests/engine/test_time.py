@@ -148,3 +148,23 @@ async def test_events_that_come_half_a_minute_late_count_in_their_own_second_and
     scene.clock.advance(32.0)  # and they leave the window with their own second, not a minute after they came
     await evaluate.step(scene.clock.now() + GRACE_MS)
     assert the_alert(scene).state is AlertState.CLEARING
+
+
+async def test_an_alert_that_has_fired_for_hours_is_not_resolved_by_a_restart_into_silence() -> None:
+    scene = Scene()
+    evaluate = scene.open(RULE)
+    await scene.play(evaluate, 300, bad=True)
+    scene.clock.advance(120)
+    evaluate = Evaluate(
+        desk=Desk(scene.ledger), clock=scene.clock, plan_messages=scene._messages, plan_mitigations=scene._mitigations
+    )
+    evaluate.remember(scene.ledger.alert_rows.values(), ())
+    evaluate.use(evaluate.open(AlertsConfig(rules=(RULE,))), downtime_ms=120_000)
+    for _ in range(58):
+        scene.clock.advance(1.0)
+        await evaluate.step(scene.clock.now() + GRACE_MS)
+        assert the_alert(scene).state is AlertState.FIRING
+    for _ in range(10):
+        scene.clock.advance(1.0)
+        await evaluate.step(scene.clock.now() + GRACE_MS)
+    assert the_alert(scene).state is AlertState.RESOLVED

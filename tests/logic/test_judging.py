@@ -127,6 +127,17 @@ def test_no_data_resolve_ends_when_the_window_is_empty() -> None:
     assert play.changed[-1][1].resolved_because is ResolvedBecause.NO_DATA
 
 
+@pytest.mark.parametrize(("no_data", "firing"), [("hold", ["critical", "warning"]), ("resolve", [])])
+def test_after_a_restart_that_knows_of_no_event_it_is_held_unless_said(no_data: str, firing: list[str]) -> None:
+    rule = a_rule(no_data=no_data)
+    play, again = Play.of(rule), Play.of(rule)
+    play.traffic(60, per_second=5, bad=0.5)
+    again.second = play.second
+    again.book.restore(play.book.alerts())
+    again.silence(10)
+    assert again.severities == firing
+
+
 @pytest.mark.parametrize(
     ("rule", "changes", "counts"),
     [

@@ -49,6 +49,7 @@ class Load:
     """Clients that ask again and again, each time for another model; `answered` says when that was answered."""
 
     port: int
+    pause: float = 0.002
     answered: dict[str, float] = field(default_factory=dict)
     asked: int = 0
     broken: int = 0
@@ -76,7 +77,7 @@ class Load:
             assert decoded(await reader.readuntil(WHOLE))[0] == 200
             self.answered[model] = time.monotonic()
             self.slowest = max(self.slowest, self.answered[model] - began)
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(self.pause)
 
     async def more(self, count: int = 100) -> None:
         enough = len(self.answered) + count
@@ -84,8 +85,8 @@ class Load:
 
 
 @asynccontextmanager
-async def loaded(port: int) -> AsyncIterator[Load]:
-    load = Load(port)
+async def loaded(port: int, *, pause: float = 0.002) -> AsyncIterator[Load]:
+    load = Load(port, pause)
     clients = [asyncio.get_running_loop().create_task(load.client()) for _ in range(CLIENTS)]
     try:
         yield load
@@ -198,10 +199,12 @@ async def test_frozen_its_connects_wait_and_are_answered_when_it_thaws() -> None
 async def test_a_control_plane_that_is_gone_is_not_missed_and_catches_up(trouble: signal.Signals) -> None:
     async with raw_server(answering) as upstream, open_house(alerts=QUIET, UPSTREAM_URL=upstream.url) as house:
         await house.start("proxy", "control")
-        async with loaded(house.rig.proxy_port) as load:
+        async with loaded(
+            house.rig.proxy_port, pause=0.1
+        ) as load:  # of a thousand new models in an hour some are others
             await load.more()
             house.rig.signal("control", trouble)
-            await load.more(300)
+            await load.more(200)
             slowest, load.slowest = load.slowest, 0.0
             if trouble == signal.SIGKILL:
                 house.rig.kill("control")

@@ -1,6 +1,7 @@
 """What stands in one place of the alerts file and means another: names, placeholders, and what would do nothing."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
 from itertools import chain
 from string import Formatter
 from typing import get_args
@@ -10,6 +11,7 @@ from daemon.adapters.config.selecting import OF, selection_mistakes, source_of
 from daemon.adapters.config.validating import fields_of
 from daemon.adapters.config.wording import did_you_mean, quoted
 from daemon.adapters.config.yaml_tree import Node
+from daemon.domain.alert import Severity
 from daemon.domain.alerts_config import Rule, SelectionSpec
 from daemon.domain.errors import Mistake
 from daemon.domain.sources import EVENTS
@@ -23,6 +25,7 @@ FIGURES = frozenset({"alert", "value", "samples", "bad", "lower_bound", "window"
 """What a summary may name beside the fields in `by`."""
 RESERVED = frozenset({"alert", "severity"})
 """Labels that every alert has by itself."""
+_HOURS = "one of `time_intervals`"
 
 
 def rule_mistakes(rule: Node, model: type[Rule], tree: Node) -> Iterator[Mistake]:
@@ -54,7 +57,10 @@ def file_mistakes(tree: Node, rules: Mapping[str, type[Rule]]) -> Iterator[Mista
         yield from selection_mistakes(pattern.child("match"), {})
     if FALLBACK in tree.child("mitigations").map:
         yield tree.child("mitigations").map[FALLBACK].mistake("is the name of the shipped mitigation: choose another")
-    yield from _group_by(tree)
+    known = _labels(tree)
+    yield from _unknown(tree.child("route").child("group_by").list, known, "a label")
+    yield from _unknown(tree.child("route").child("mute_time_intervals").list, tree.child("time_intervals").map, _HOURS)
+    yield from _inhibiting(tree, known)
 
 
 def _selections(rule: Node, model: type[Rule]) -> Iterator[Node]:
@@ -127,9 +133,31 @@ def _fallback(name: Node, rule: Node, tree: Node) -> Iterator[Mistake]:
             )
 
 
-def _group_by(tree: Node) -> Iterator[Mistake]:
+def _labels(tree: Node) -> Collection[str]:
+    """What any alert can have."""
     labels = chain.from_iterable(rule.child("labels").map for rule in tree.child("rules").list)
-    known = {*RESERVED, *labels}.union(*(fields.types for fields in OF.values()))
-    for name in tree.child("route").child("group_by").list:
+    return {*RESERVED, *labels}.union(*(fields.types for fields in OF.values()))
+
+
+def _unknown(names: Iterable[Node], known: Collection[str], what: str) -> Iterator[Mistake]:
+    for name in names:
         if name.text is not None and name.text not in known:
-            yield name.mistake(f"{quoted(name.text)} is not a label{did_you_mean(name.text, known)}")
+            yield name.mistake(f"{quoted(name.text)} is not {what}{did_you_mean(name.text, known)}")
+
+
+def _inhibiting(tree: Node, labels: Collection[str]) -> Iterator[Mistake]:
+    """Whoever names an alert means one that a rule can raise, switched off or not."""
+    alerts = {rule.child("alert").text or "" for rule in tree.child("rules").list}
+    for inhibit in tree.child("inhibit_rules").list:
+        yield from _unknown(inhibit.child("equal").list, labels, "a label")
+        for matchers in (inhibit.child("source_matchers").map, inhibit.child("target_matchers").map):
+            for label, wanted in matchers.items():
+                if label not in labels:
+                    yield wanted.mistake(f"{quoted(label)} is not a label{did_you_mean(label, labels)}")
+                yield from _unmatched(label, wanted, {"alert": alerts, "severity": {*Severity}})
+
+
+def _unmatched(label: str, wanted: Node, words: Mapping[str, Collection[str]]) -> Iterator[Mistake]:
+    if wanted.text is not None and label in words:
+        if not any(fnmatchcase(word, wanted.text) for word in words[label]):
+            yield wanted.mistake(f"{quoted(wanted.text)} fits no {label}{did_you_mean(wanted.text, words[label])}")
