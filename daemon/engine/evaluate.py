@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from daemon.domain.alert import Alert, AlertState, EpisodeStep
 from daemon.domain.alerts_config import AlertsConfig
@@ -10,6 +11,7 @@ from daemon.domain.audit import AuditEntry
 from daemon.domain.decision import Decision
 from daemon.domain.errors import StoreFailure
 from daemon.domain.event import Event
+from daemon.domain.explanation import Look
 from daemon.domain.mitigation import Mitigation
 from daemon.domain.notification import Notification
 from daemon.domain.probe import ProbeResult
@@ -30,6 +32,8 @@ MOST_SECONDS = 120
 LONGEST_BACK_MS = 86_400_000
 """Further back than this a clock only goes when it was wrong before."""
 RETRY_SECONDS = 1.0
+EVENTS_DROPPED = "EventsDropped"
+"""The built-in alert by which a process knows what the one before has lost."""
 
 PlanMessages = Callable[[Sequence[EpisodeStep], int], tuple[Notification, ...]]
 PlanMitigations = Callable[[Sequence[Alert], frozenset[str], int], Decision]
@@ -66,6 +70,9 @@ class Evaluate:
     def remember(self, alerts: Iterable[Alert], mitigations: Iterable[Mitigation]) -> None:
         """What the ledger holds, at the start."""
         self._last_rows = {alert.fingerprint: alert for alert in alerts}
+        for alert in self._last_rows.values():
+            if alert.alert == EVENTS_DROPPED and alert.is_firing and alert.value:
+                self._losses.add(alert.last_data_at, round(alert.value), round(alert.value))
         for row in mitigations:
             self._own(row)
 
@@ -90,7 +97,8 @@ class Evaluate:
         self._meanwhile = None
         for reading in self._readings.values():
             book.warm(reading)
-        book.restore(self.alerts(), shift_ms=downtime_ms, silent_since=now if downtime_ms else 0)
+        ours = [alert for alert in self.alerts() if not alert.source]
+        book.restore(ours, shift_ms=downtime_ms, silent_since=now if downtime_ms else 0)
         self._book = book
         self._judged_at = max(self._judged_at, now // SECOND_MS * SECOND_MS - SECOND_MS)
         if downtime_ms:
@@ -101,6 +109,18 @@ class Evaluate:
         """The latest row of every fingerprint, with the figures of now."""
         present = {alert.fingerprint: alert for alert in self._book.alerts()}
         return list((self._last_rows | self._changed | present).values())
+
+    def acknowledge(self, names: Mapping[str, str | None]) -> list[Alert]:
+        """Who looks after which alert, by fingerprint. Gives the rows as they are now, for the caller to commit."""
+        self._book.acknowledge(names)
+        for rows in (self._last_rows, self._changed):
+            for fingerprint in names.keys() & rows.keys():
+                rows[fingerprint] = replace(rows[fingerprint], acknowledged_by=names[fingerprint])
+        return [alert for alert in self.alerts() if alert.fingerprint in names]
+
+    def look(self, alert: str) -> list[Look]:
+        """What the rule of that name says at this moment."""
+        return self._book.look(alert)
 
     def rules(self) -> list[RuleFigures]:
         """How every rule in force fares."""
@@ -118,6 +138,10 @@ class Evaluate:
         self._last_rows |= {alert.fingerprint: alert for alert in decision.alerts}
         for row in decision.mitigations:
             self._own(row)
+
+    def forget(self, fingerprints: Collection[str]) -> None:
+        """Alerts of others that ended so long ago that nobody is shown them."""
+        self._last_rows = {key: row for key, row in self._last_rows.items() if key not in fingerprints}
 
     @property
     def has_judged(self) -> bool:

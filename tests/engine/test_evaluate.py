@@ -257,3 +257,24 @@ async def test_a_long_pause_is_judged_at_its_end_without_judging_each_second_of_
     scene.clock.advance(7200)
     await evaluate.step(scene.clock.now())
     assert {alert.state for alert in evaluate.alerts()} == {AlertState.RESOLVED}
+
+
+async def test_what_the_process_before_has_lost_is_a_hole_for_this_one_too() -> None:
+    scene = Scene()
+    row = Alert(
+        fingerprint="f",
+        episode="e",
+        alert="EventsDropped",
+        severity=Severity.WARNING,
+        labels=(),
+        state=AlertState.FIRING,
+        since=T0 - 5000,
+        last_data_at=T0 - 5000,
+        value=100.0,
+    )
+    await scene.ledger.commit(Decision(alerts=(row,)))
+    evaluate = scene.open(a_rule(window="60s", stretch_to="60s", levels=ACTING))
+    await scene.play(evaluate, 5, bad=True)
+    assert scene.asked[-1] == (["warning", "critical"], 0)
+    await scene.play(evaluate, 70, bad=True)
+    assert scene.asked[-1] == (["warning", "critical"], 1)

@@ -114,6 +114,7 @@ class History:
     def died(self) -> None:
         """What was not committed is gone."""
         self.memory, self.waiting, self.changes = self.committed.copy(), [], []
+        self.coverage.clear()  # in a real house it is the alert EventsDropped that remembers
         self.doubt()
 
     def started(self) -> None:

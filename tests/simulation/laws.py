@@ -207,7 +207,7 @@ def nothing_acts_on_a_hole(history: History) -> Iterator[str]:
             window = round(history.rules[alert.alert].window * 1000)
             last = history.now // 1000 * 1000
             spans = range(window - SLACK_MS, window + SLACK_MS + 1, 1000)
-            if all(_coverage(history, last - span, last) < WHOLE_COVERAGE for span in spans):
+            if all(_coverage(history, last - span, last + SLACK_MS) < WHOLE_COVERAGE for span in spans):
                 yield f"{alert.alert} acts on {_coverage(history, last - window, last):.0%} of the events"
 
 

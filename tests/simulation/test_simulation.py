@@ -11,7 +11,7 @@ from tests.simulation.rules import config_of
 from tests.simulation.world import World
 
 SEEDS = range(50)
-SPARE = 200
+SPARE = 400
 """Objects that a book may hold beyond those of a new one: what it keeps of alerts that have ended."""
 
 pytestmark = pytest.mark.usefixtures("quiet")
