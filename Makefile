@@ -48,8 +48,9 @@ lint: $(INSTALLED) ## ruff: mistakes and format
 types: $(INSTALLED) ## mypy
 	$(BIN)/mypy
 
-docs: $(INSTALLED) ## write docs/rules.md anew, from the rule kinds and the shipped rules
+docs: $(INSTALLED) ## write docs/rules.md and docs/notifications.md anew, from the rules and from messages as they are sent
 	@$(BIN)/python -m daemon.app.rules_page > docs/rules.md.new && mv docs/rules.md.new docs/rules.md
+	@$(BIN)/python -m tests.notifications_page > docs/notifications.md.new && mv docs/notifications.md.new docs/notifications.md
 
 lock: ## write requirements.lock anew, with the newest versions that pyproject.toml allows (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }

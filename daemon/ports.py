@@ -8,8 +8,10 @@ from daemon.domain.alert import Alert
 from daemon.domain.audit import AuditEntry
 from daemon.domain.decision import Decision
 from daemon.domain.event import Event, Wire
+from daemon.domain.explanation import Explanation
+from daemon.domain.foreign import Told
 from daemon.domain.mitigation import Mitigation
-from daemon.domain.notification import Delivery, Message, Notification
+from daemon.domain.notification import Channel, Delivery, Message, Notification
 from daemon.domain.rollup import Closed, Resolution, Rollup
 from daemon.domain.rule_figures import RuleFigures
 from daemon.domain.silence import Silence
@@ -156,23 +158,31 @@ class Ledger(Protocol):
     async def queued(self) -> Sequence[Notification]:
         """Notifications still to be sent, oldest first."""
 
-    async def notifications(self, limit: int = 100) -> Sequence[Notification]:
-        """Newest first."""
+    async def notifications(self, limit: int = 100, until: int | None = None) -> Sequence[Notification]:
+        """Newest first; those made by `until` (epoch ms), where that is said."""
 
-    async def mitigations(self, limit: int = 200) -> Sequence[Mitigation]:
-        """Open rows first, then ended ones, newest first."""
+    async def mitigations(self, limit: int = 200, until: int | None = None) -> Sequence[Mitigation]:
+        """Open rows first, then ended ones, newest first; those planned by `until` (epoch ms), where that is said."""
 
-    async def audit(self, limit: int = 200) -> Sequence[AuditEntry]:
-        """Newest first."""
+    async def audit(self, limit: int = 200, until: int | None = None) -> Sequence[AuditEntry]:
+        """Newest first; those written by `until` (epoch ms), where that is said."""
+
+    async def prune(self, before: int, limit: int) -> int:
+        """Deletes transitions, audit entries and ended notifications from before an instant (epoch ms), at most `limit`
+        of each, the oldest first; how many there were of those that were most."""
+
+    async def prune_foreign(self, before: int, limit: int) -> int:
+        """Deletes at most `limit` alerts of others that ended before an instant (epoch ms); their transitions stay.
+        How many there were."""
 
 
 # ---- the world -------------------------------------------------------------------------------------------------------
 
 
 class Notifier(Protocol):
-    """Sends one message to all URLs of a receiver, within a deadline, in another process. Never raises."""
+    """Sends one message to all channels of a receiver, within a deadline, in another process. Never raises."""
 
-    async def send(self, urls: Sequence[str], message: Message, deadline_seconds: float) -> Delivery: ...
+    async def send(self, channels: Sequence[Channel], message: Message, deadline_seconds: float) -> Delivery: ...
 
     async def close(self) -> None: ...
 
@@ -256,6 +266,33 @@ class Operations(Protocol):
     async def notifications(self) -> Sequence[Notification]: ...
 
     async def audit(self) -> Sequence[AuditEntry]: ...
+
+    async def explain(self, alert: str, at: int | None) -> Explanation:
+        """Why it fired or not, was sent or not, acted or not, at an instant (epoch ms), or now. Raises `Misuse`."""
+
+    async def hear(self, told: Sequence[Told]) -> int:
+        """Takes in what others raise; how many there were."""
+
+    async def acknowledge(self, alert: str, actor: str) -> Sequence[Alert]:
+        """Every firing severity of an episode, or of all episodes of an alert's name; they are repeated no more."""
+
+    async def silences(self) -> Sequence[Silence]:
+        """Those that have not ended; the one that ends first comes first."""
+
+    async def silence(
+        self,
+        matchers: Mapping[str, str],
+        *,
+        starts_at: int | None = None,
+        ends_at: int | None = None,
+        seconds: float | None = None,
+        actor: str,
+        comment: str = "",
+    ) -> Silence:
+        """From now unless said, until an instant (epoch ms) or for so long. Raises `Misuse`."""
+
+    async def expire_silence(self, silence: str, actor: str) -> Silence:
+        """Ends it now."""
 
     async def act(self, mitigation: str, action: str, actor: str) -> Mitigation:
         """apply, approve, revert, hold or release, on an id or a name."""

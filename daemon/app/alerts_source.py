@@ -2,12 +2,15 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from daemon.adapters.config import alerts_file, secrets
 from daemon.adapters.config.settings import Settings
+from daemon.adapters.notify.own_address import leads_home
 from daemon.app.shelf import Shelves
 from daemon.domain.errors import ConfigError
+from daemon.domain.notification import Channel
 from daemon.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -21,8 +24,11 @@ class AlertsSource:
         self._shelves = shelves
         self._last_good = last_good
         self._clock = clock
+        self._leads_home = partial(leads_home, proxy=(settings.proxy_host, settings.proxy_port))
         self._seen: object = None
         self.config = alerts_file.without_a_file(shelves.rules)
+        self.off: tuple[str, ...] = ()
+        """The names of rules that are switched off."""
         self.loaded_at: int | None = None
         self.errors: tuple[str, ...] = ()
 
@@ -55,9 +61,13 @@ class AlertsSource:
         """Whether the file is another one than when it was read."""
         return _mark(self._settings.alerts_path) != self._seen
 
-    def receiver_urls(self) -> Mapping[str, Sequence[str]]:
-        """The Apprise URLs of each receiver, resolved now."""
-        return secrets.receiver_urls(self.config, self._settings)
+    def receiver_channels(self) -> Mapping[str, Sequence[Channel]]:
+        """Those of each receiver, resolved now."""
+        return secrets.receiver_channels(self.config, self._settings, self._leads_home)
+
+    def heartbeat_url(self) -> str | None:
+        """Where the heartbeat goes, resolved now; a secret."""
+        return secrets.heartbeat_url(self.config, self._settings, self._leads_home)
 
     def _take(self, path: Path) -> None:
         loaded = alerts_file.load(
@@ -65,10 +75,11 @@ class AlertsSource:
             rules=self._shelves.rules,
             mitigations=self._shelves.mitigations,
             secrets=secrets.resolver(self._settings),
+            leads_home=self._leads_home,
         )
         for warning in loaded.warnings:
             log.warning("%s", warning)
-        self.config, self.loaded_at = loaded.config, self._clock.now()
+        self.config, self.off, self.loaded_at = loaded.config, loaded.off, self._clock.now()
 
     def _keep_copy(self, path: Path) -> None:
         try:

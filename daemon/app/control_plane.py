@@ -15,12 +15,14 @@ from daemon.adapters.disk import free_share
 from daemon.adapters.management.client import ManagementClient
 from daemon.adapters.management.probes import HttpProbes
 from daemon.adapters.notify.process import AppriseProcess
+from daemon.adapters.notify.pulse import Pulse
 from daemon.adapters.routes import RoutesFile, write_journal_copy
 from daemon.adapters.schedule import JobSchedule
 from daemon.adapters.spool.reader import SpoolReader
 from daemon.adapters.store import Store
 from daemon.adapters.wake import WakeListener
 from daemon.app.alerts_source import AlertsSource
+from daemon.app.channel_check import check_channels
 from daemon.app.places import Places
 from daemon.app.providers_file import write_providers
 from daemon.domain.alerts_config import AlertsConfig
@@ -31,6 +33,11 @@ from daemon.engine.baselines import Baselines
 from daemon.engine.desk import Desk
 from daemon.engine.dispatch import Dispatch
 from daemon.engine.evaluate import Evaluate
+from daemon.engine.evidence import Witness
+from daemon.engine.explain import Explain
+from daemon.engine.foreign import EXPIRE_SECONDS, Foreign
+from daemon.engine.heartbeat import LOOK_SECONDS as BEAT_SECONDS
+from daemon.engine.heartbeat import Heartbeat
 from daemon.engine.ingest import Arrival, Ingest
 from daemon.engine.inventory import EVERY_SECONDS, Inventory
 from daemon.engine.mitigate import Mitigate
@@ -38,6 +45,7 @@ from daemon.engine.operate import Operate
 from daemon.engine.retain import Retention
 from daemon.engine.self_watch import EVERY_SECONDS as LOOK_SECONDS
 from daemon.engine.self_watch import MISSED_TICKS, SelfWatch
+from daemon.engine.silences import Silences
 from daemon.engine.supervise import Tasks
 from daemon.logic.attribution import Attribution
 from daemon.logic.judging import Book
@@ -85,7 +93,9 @@ class ControlPlane:
             None if key is None else ManagementClient(settings.upstream_url, key.get_secret_value(), clock)
         )
         self._probes = self._open_probes(canary_secret)
-        self._notifier = AppriseProcess()
+        proxy = settings.proxy_host, settings.proxy_port
+        self._notifier = AppriseProcess(proxy=proxy)
+        self._heartbeat = Heartbeat(clock=clock, beat=Pulse(proxy, self._threads).beat, trouble=self._trouble)
         self._routes = RoutesFile(places.routes, clock)
         self._desk = Desk(store.ledger)
         self._evaluate = Evaluate(
@@ -94,14 +104,25 @@ class ControlPlane:
             plan_messages=lambda steps, now: self._dispatch.plan(steps, now),
             plan_mitigations=lambda firing, acting, now: self._mitigate.plan(firing, acting, now),
         )
+        self._silences = Silences(
+            ledger=store.ledger, clock=clock, commit=self._desk.commit, alerts=self._evaluate.alerts
+        )
+        self._desk.read_by(self._silences.adopt)
+        self._foreign = Foreign(
+            desk=self._desk,
+            clock=clock,
+            plan_messages=lambda steps, now: self._dispatch.plan(steps, now),
+            forget=self._evaluate.forget,
+        )
         self._dispatch = Dispatch(
             ledger=store.ledger,
             notifier=self._notifier,
             clock=clock,
             commit=self._desk.commit,
-            alerts=self._evaluate.alerts,
+            alerts=self._silences.alerts,
             mitigations=lambda: self._mitigate.rows(),
             public_url=settings.public_url_resolved,
+            evidence=Witness(store.events, lambda alert: self._evaluate.book.query_of(alert)).gather,
         )
         self._desk.read_by(self._dispatch.adopt)
         self._mitigate = Mitigate(
@@ -152,6 +173,16 @@ class ControlPlane:
             evaluate=self._evaluate,
             dispatch=self._dispatch,
             mitigate=self._mitigate,
+            silences=self._silences,
+            explain=Explain(
+                ledger=store.ledger,
+                clock=clock,
+                alerts=self._silences.alerts,
+                look=self._evaluate.look,
+                rules=lambda: (source.config, source.off),
+            ),
+            foreign=self._foreign,
+            commit=self._desk.commit,
             figures=self._figures,
             describe=self._describe,
             missing=self._missing,
@@ -177,6 +208,7 @@ class ControlPlane:
         alerts, mitigations = await self._store.ledger.alerts(), await self._store.ledger.mitigations()
         self._evaluate.remember(alerts, mitigations)
         self._configure(self._source.config)
+        await self._silences.load()
         await self._dispatch.load()
         await self._mitigate.load()
         with suppress(TimeoutError):
@@ -186,6 +218,7 @@ class ControlPlane:
         last_alive = await self._store.events.last_alive()
         warmed = await self._in_thread(self._warm, book, True)
         downtime = 0 if last_alive is None else max(0, self._clock.now() - last_alive)
+        self._foreign.remember(alerts, downtime)
         self._evaluate.use(book, downtime_ms=downtime, warmed=warmed)
         self._report_config()
         await self._self_watch.look()
@@ -198,13 +231,16 @@ class ControlPlane:
         self._tasks.start("evaluate", self._evaluate_once_attached)
         self._tasks.start("ingest", self._ingest.run)
         self._tasks.start("alerts file", self._follow_file)
+        self._tasks.start("channels", self._check_channels)
         for seconds, name, job in (
             (self._settings.evaluation_interval, "tick", self._tick),
             (EVERY_SECONDS, "inventory", self._inventory.refresh),
             (LOOK_SECONDS, "self watch", self._self_watch.look),
+            (EXPIRE_SECONDS, "foreign alerts", self._foreign.expire),
             (BASELINE_SECONDS, "baselines", self._baselines.run),
             (SNAPSHOT_SECONDS, "providers", self._write_providers),
             (RETENTION_SECONDS, "retention", self._retention().run),
+            (BEAT_SECONDS, "heartbeat", self._heartbeat.look),
         ):
             self._schedule.every(seconds, job, name=name)
         self._schedule.start()
@@ -267,15 +303,23 @@ class ControlPlane:
             log.error("the new rules wait until the store answers: %s", failure)
             return
         self._configure(config)
+        self._tasks.start("channels", self._check_channels)
         self._evaluate.use(book, warmed=warmed)
         log.info("%d rules are in force", len(own_rules(config)))
 
     def _configure(self, config: AlertsConfig) -> None:
         self._in_force = config
         self._attribution.configure(config.providers)
-        self._dispatch.configure(config, self._source.receiver_urls())
+        self._silences.configure(config)
+        self._channels = self._source.receiver_channels()
+        self._dispatch.configure(config, self._channels)
+        beats = config.route.heartbeat
+        self._heartbeat.configure(self._source.heartbeat_url(), beats.every if beats else 0.0)
         self._mitigate.configure(config)
         self._self_watch.configure(config)
+
+    async def _check_channels(self) -> None:
+        await check_channels(self._notifier, self._channels)
 
     def _report_config(self) -> None:
         errors = self._source.errors
@@ -323,7 +367,12 @@ class ControlPlane:
     def _retention(self) -> Retention:
         settings = self._settings
         return Retention(
-            self._store.events, self._clock, settings.retention_events, settings.retention_rollups, self._rollups_of
+            self._store.events,
+            self._store.ledger,
+            self._clock,
+            settings.retention_events,
+            settings.retention_rollups,
+            self._rollups_of,
         )
 
     @property
@@ -354,6 +403,7 @@ class ControlPlane:
                 "loaded_at": self._source.loaded_at,
                 "errors": list(self._source.errors),
             },
+            "receivers": {"cut_off": sorted(self._dispatch.cut_off)},
             "mitigation_mode": settings.mitigation_mode.value,
         }
 
@@ -361,6 +411,14 @@ class ControlPlane:
         """A scheduler that has died says nothing of it."""
         silent = self._clock.monotonic() - self._ticked_at
         return "the schedule stands still" if silent > MISSED_TICKS * self._settings.evaluation_interval else None
+
+    def _trouble(self) -> str | None:
+        """What the heartbeat must not hide."""
+        if self._evaluate.lag_seconds >= MISSED_TICKS * self._settings.evaluation_interval:
+            return "nothing is judged"
+        if self._ingest.failure is not None:
+            return "the store does not answer"
+        return "no receiver can be reached" if self._dispatch.is_mute else None
 
     def _missing(self) -> Sequence[str]:
         return [] if self._source.loaded_at is not None else ["rules"]

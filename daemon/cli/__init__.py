@@ -17,7 +17,10 @@ COMMANDS = {
     "fake": "a fake upstream with four wires and faults, for trying things out",
     "check": "check settings and the alerts file",
     "status": "is all well?",
+    "explain": "why an alert fired or not, was sent or not, acted or not",
     "alerts": "what is pending, firing and resolved",
+    "ack": "look after what fires: it is repeated no more",
+    "silence": "add, list and expire silences and maintenance windows",
     "rules": "list the rules of the alerts file, show one, or tell of the kinds that there are",
     "mitigations": "list mitigations, and apply, approve, revert, hold or release them",
     "events": "follow the requests that pass",
@@ -97,7 +100,7 @@ def _sentence(text: str) -> str:
 
 
 def _explain(error: Exception) -> int:
-    from daemon.domain.errors import CannotStart, ConfigError, RunbookdError
+    from daemon.domain.errors import CannotStart, ConfigError, Misuse, RunbookdError
 
     if not isinstance(error, RunbookdError):
         raise error
@@ -105,4 +108,6 @@ def _explain(error: Exception) -> int:
         print(error, file=sys.stderr)
         return MISUSE
     print(f"runbookd: {error}", file=sys.stderr)
+    if isinstance(error, Misuse):
+        return MISUSE
     return CANNOT_START if isinstance(error, CannotStart) else WARNING

@@ -29,9 +29,18 @@ def run(args: Namespace) -> int:
             ("STATE", "SEVERITY", "ALERT", "LABELS", "VALUE", "BAD", "FOR", "MITIGATIONS"), list(map(_row, rows))
         )
         for row in rows:
-            if row["state"] == "firing" and row["summary"]:
-                print(f"\n{row['alert']}: {clean(row['summary'])}")
+            if row["state"] == "firing":
+                _tell(row)
     return 0
+
+
+def _tell(row: dict[str, Any]) -> None:
+    """What it is about, and why it may be silent."""
+    silent = [row["muted_by"], f"acknowledged by {row['acknowledged_by']}" if row["acknowledged_by"] else ""]
+    if row["summary"] or any(silent):
+        print(f"\n{row['alert']}: {clean(row['summary'])}".removesuffix(": "))
+    for line in filter(None, silent):
+        print(f"  {clean(line)}")
 
 
 def _row(row: dict[str, Any]) -> list[Cell]:

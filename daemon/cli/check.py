@@ -3,6 +3,7 @@
 import sys
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,12 +79,16 @@ def _look(args: Namespace) -> _Findings:
 def _load(path: Path, settings: "Settings | None") -> _Findings:
     from daemon.adapters.config.alerts_file import load
     from daemon.adapters.config.secrets import resolver
+    from daemon.adapters.notify.own_address import leads_home
     from daemon.app.shelf import scan
 
     shelves = scan()
-    secrets = None if settings is None else resolver(settings)
+    secrets, is_loop = None, None
+    if settings is not None:
+        secrets = resolver(settings)
+        is_loop = partial(leads_home, proxy=(settings.proxy_host, settings.proxy_port))
     try:
-        loaded = load(path, rules=shelves.rules, mitigations=shelves.mitigations, secrets=secrets)
+        loaded = load(path, rules=shelves.rules, mitigations=shelves.mitigations, secrets=secrets, leads_home=is_loop)
     except ConfigError as error:
         return _Findings(path, error.mistakes)
     return _Findings(path, loaded=loaded)

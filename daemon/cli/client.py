@@ -9,7 +9,7 @@ from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from daemon.domain.errors import Conflict, RunbookdError
+from daemon.domain.errors import Conflict, Misuse, RunbookdError
 
 if TYPE_CHECKING:
     from daemon.adapters.config.settings import Settings
@@ -28,7 +28,7 @@ class Refused(RunbookdError):
 
 
 class ControlClient:
-    """Calls the API. Raises `Unreachable`, `Conflict` (409) and `Refused`, each with one line for a person."""
+    """Calls the API. Raises `Unreachable`, `Misuse` (400), `Conflict` (409) and `Refused`, each with one line."""
 
     def __init__(self, host: str, port: int, token: str) -> None:
         self._host = LOOPBACK.get(host, host)
@@ -45,12 +45,20 @@ class ControlClient:
         row: dict[str, Any] = self._call("POST", f"/api/v1/mitigations/{quote(mitigation, safe='')}/{action}", "")
         return row
 
-    def _call(self, method: str, path: str, query: str) -> Any:
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The answer to `POST /api/v1/{path}` with a JSON object, decoded."""
+        return self._call("POST", f"/api/v1/{path}", "", json.dumps(body))
+
+    def delete(self, path: str) -> Any:
+        """The answer to `DELETE /api/v1/{path}`, decoded."""
+        return self._call("DELETE", f"/api/v1/{path}", "")
+
+    def _call(self, method: str, path: str, query: str, body: str | None = None) -> Any:
         connection = HTTPConnection(self._host, self._port, timeout=TIMEOUT_SECONDS)
         try:
-            connection.request(method, path + query, headers=self._headers)
+            connection.request(method, path + query, body, self._headers)
             response = connection.getresponse()
-            status, body = response.status, response.read()
+            status, answer = response.status, response.read()
         except (OSError, HTTPException) as error:
             where = f"{self._host}:{self._port}"
             raise Unreachable(
@@ -58,7 +66,7 @@ class ControlClient:
             ) from None
         finally:
             connection.close()
-        return _decoded(status, body)
+        return _decoded(status, answer)
 
 
 def connect(args: Namespace) -> ControlClient:
@@ -70,9 +78,13 @@ def connect(args: Namespace) -> ControlClient:
 
 def client_for(settings: "Settings") -> ControlClient:
     """As `connect`, for settings that are loaded already."""
+    return ControlClient(settings.control_host, settings.control_port, token_of(settings))
+
+
+def token_of(settings: "Settings") -> str:
+    """The token of this installation. Raises `Unreachable` where it cannot be read."""
     token = settings.control_token
-    secret = token.get_secret_value() if token is not None else _token_file(settings)
-    return ControlClient(settings.control_host, settings.control_port, secret)
+    return token.get_secret_value() if token is not None else _token_file(settings)
 
 
 def _token_file(settings: "Settings") -> str:
@@ -99,7 +111,7 @@ def _decoded(status: int, body: bytes) -> Any:
     if status == 401:
         raise Refused("the control plane refused the token: is it of this installation?")
     detail = str(answer.get("detail", f"status {status}")) if isinstance(answer, dict) else f"status {status}"
-    raise Conflict(detail) if status == 409 else Refused(detail)
+    raise {400: Misuse, 409: Conflict}.get(status, Refused)(detail)
 
 
 def _reason(error: Exception) -> str:

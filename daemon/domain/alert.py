@@ -39,6 +39,15 @@ class ResolvedBecause(StrEnum):
     NO_DATA = "no_data"
     RULE_REMOVED = "rule_removed"
     RULE_CHANGED = "rule_changed"
+    ONLY_TOLD = "only_told"
+    """It was a message of others that says of nothing how it ends."""
+    DISPLACED = "displaced"
+    """Others raised more than there is room for."""
+
+    @property
+    def is_silent(self) -> bool:
+        """It is no news that it ended: nobody knows whether it did."""
+        return self in (ResolvedBecause.ONLY_TOLD, ResolvedBecause.DISPLACED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +66,8 @@ class Alert:
     resolved_at: int | None = None
     resolved_because: ResolvedBecause | None = None
     last_data_at: int
-    """The last instant at which anything was counted; `no_data: hold` runs from here."""
+    """The last instant at which anything was counted; `no_data: hold` runs from here. Of an alert of
+    others: until when it stands unless it is told again."""
     value: float | None = None
     value_text: str = ""
     """The value as people read it, in the words of its rule; empty without one."""
@@ -81,7 +91,7 @@ class Alert:
     muted_by: str = ""
     """Why nobody hears of it now, in words; it is not stored."""
     source: str = ""
-    """Who raised it, when it was not a rule of ours: `alertmanager`."""
+    """Who raised it, when it was not a rule of ours: `alertmanager`, `slack`."""
 
     @property
     def is_firing(self) -> bool:

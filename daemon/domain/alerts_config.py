@@ -84,6 +84,10 @@ class Rule(Strict):
         """Outside of which ratios a level can change; None: by other figures than a ratio."""
         return None
 
+    def why(self, severity: Severity, reading: Reading) -> list[str]:
+        """Why a level raises or does not, in words."""
+        return self.judge(severity, reading).words(self.say)
+
     def say(self, value: float) -> str:
         """A value of this kind of rule, as people read it."""
         return say_ratio(value)
@@ -167,6 +171,20 @@ class Flap(Strict):
     """In so long a time; for so long it must be calm before the next message."""
 
 
+class Heartbeat(Strict):
+    """An address outside that is asked again and again, and that raises an alarm when nobody asks any more."""
+
+    url: str
+    """https address, `env:NAME` or `secret:name`; it gets a GET while judging and sending work."""
+    every: Duration = Field(60.0, ge=1.0)
+
+
+class RouteTest(Strict):
+    """A message to every receiver from time to time, so that a silence is known to be one."""
+
+    every: Duration = Field(604_800.0, ge=3600.0)
+
+
 class Route(Strict):
     """Which receiver, what belongs into one message, and how often."""
 
@@ -175,6 +193,10 @@ class Route(Strict):
     group_wait: Duration = 5.0
     group_interval: Duration = 300.0
     repeat_interval: RepeatInterval = RepeatInterval()
+    heartbeat: Heartbeat | None = None
+    """Off unless there is one."""
+    test: RouteTest | None = None
+    """Off unless there is one."""
     mute_time_intervals: tuple[str, ...] = ()
     """Hours in which warnings wait: names from `time_intervals:`. What is critical always comes through."""
     flap: Flap | None = None

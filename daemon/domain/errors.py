@@ -6,7 +6,8 @@ RunbookdError
 ├── UpstreamFault      the upstream could not be reached or broke the protocol; carries the `Fault`
 ├── ManagementFailure  a management call failed; `barred` when the key was refused (one strike)
 ├── StoreFailure       the database refused
-└── Conflict           the asked operation does not fit the present state (HTTP 409)
+├── Conflict           the asked operation does not fit the present state (HTTP 409)
+└── Misuse             what was asked makes no sense in any state (HTTP 400): exit code 2
 """
 
 from collections.abc import Sequence
@@ -70,3 +71,7 @@ class StoreFailure(RunbookdError):
 
 class Conflict(RunbookdError):
     """The operation does not fit the present state; the text is the reason."""
+
+
+class Misuse(RunbookdError):
+    """The request itself is wrong; the text says what would do."""

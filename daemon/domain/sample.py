@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from daemon.domain.event import Event
 from daemon.domain.labels import Labels
 from daemon.domain.rollup import Rollup
+from daemon.domain.units import say_duration
 
 
 class Counts(NamedTuple):
@@ -156,6 +157,23 @@ class Verdict:
     since: int | None = None
     reason: str = ""
     """In words, where an item said it."""
+
+    def words(self, say: Callable[[float], str]) -> list[str]:
+        """What it amounts to, in words; `say` is how its rule says a value."""
+        if self.value is None and not (self.raises or self.clears or self.reason):
+            return [f"nothing was counted in the last {say_duration(self.window_seconds)}: no data"]
+        said = [self.reason] if self.reason else []
+        if self.value is not None:
+            counted = f", {self.bad} of {self.samples} in {say_duration(self.window_seconds)}" if self.samples else ""
+            said.append(f"it is {say(self.value)}{counted}")
+        return [*said, self._amounts_to()]
+
+    def _amounts_to(self) -> str:
+        if self.raises:
+            return "that raises it"
+        if self.suspects:
+            return "it looks like trouble, but the evidence is not there yet"
+        return "that does not raise it" if self.clears else "that neither raises it nor lets it clear"
 
 
 class Band(NamedTuple):

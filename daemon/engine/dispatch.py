@@ -4,14 +4,17 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
 
 from daemon.domain.alert import Alert, EpisodeStep
 from daemon.domain.alerts_config import AlertsConfig
 from daemon.domain.decision import Decision
 from daemon.domain.errors import StoreFailure
 from daemon.domain.mitigation import Mitigation
-from daemon.domain.notification import Delivery, Notification, NotificationStatus
+from daemon.domain.notification import Channel, Delivery, Message, Notification, NotificationStatus
+from daemon.engine.evidence import GatherEvidence, nothing_seen
 from daemon.engine.supervise import RESTART_SECONDS
+from daemon.logic.breaker import Breaker
 from daemon.logic.notifying import NO_URLS, concluded, superseded
 from daemon.logic.outbox import LATELY, Errand, Outbox
 from daemon.ports import Clock, Ledger, Notifier
@@ -27,7 +30,8 @@ IDLE_SECONDS = 30.0
 class Dispatch:
     """At least once, deduplicated: a row is sent until its outcome is in the ledger.
 
-    One message at a time to each receiver, the most severe first; a receiver that hangs delays no other.
+    One message at a time to each receiver, the most severe first; a receiver that hangs delays no other. One that
+    fails three times in a row is left alone for a while, and its backup hears what fires.
     """
 
     def __init__(
@@ -40,20 +44,25 @@ class Dispatch:
         alerts: Callable[[], Sequence[Alert]],
         mitigations: Callable[[], Sequence[Mitigation]],
         public_url: str,
+        evidence: GatherEvidence = nothing_seen,
     ) -> None:
         self._ledger = ledger
         self._notifier = notifier
         self._clock = clock
         self._commit = commit
+        self._evidence = evidence
         self._outbox = Outbox(alerts, mitigations, public_url)
-        self._urls: Mapping[str, Sequence[str]] = {}
+        self._channels: Mapping[str, Sequence[Channel]] = {}
+        self._breakers: dict[str, Breaker] = {}
         self._busy: set[str] = set()
         self._wake = asyncio.Event()
 
-    def configure(self, config: AlertsConfig, urls: Mapping[str, Sequence[str]]) -> None:
-        """At boot and at each reload; `urls` by the receiver's name."""
+    def configure(self, config: AlertsConfig, channels: Mapping[str, Sequence[Channel]]) -> None:
+        """At boot and at each reload; `channels` by the receiver's name. Who has other ones is tried anew."""
         self._outbox.configure(config)
-        self._urls = urls
+        kept = {name for name in channels if channels[name] == self._channels.get(name)}
+        self._breakers = {name: breaker for name, breaker in self._breakers.items() if name in kept}
+        self._channels = channels
         self._wake.set()
 
     async def load(self) -> None:
@@ -61,6 +70,7 @@ class Dispatch:
         rows = await self._ledger.notifications(LATELY)
         ended = [row for row in rows if row.status is not NotificationStatus.QUEUED]
         self._outbox.restore(await self._ledger.queued(), ended, await self._ledger.alerts())
+        self._breakers |= {name: Breaker(failures=failures) for name, failures in self._outbox.failing.items()}
 
     def plan(self, steps: Sequence[EpisodeStep], now: int) -> tuple[Notification, ...]:
         """The rows that belong into the decision of these steps; one that is there already is not planned again."""
@@ -81,16 +91,27 @@ class Dispatch:
         ended = [status for status in NotificationStatus if status is not NotificationStatus.QUEUED]
         return {f'notifications_total{{status="{status}"}}': float(self._outbox.counts[status]) for status in ended}
 
+    @property
+    def cut_off(self) -> frozenset[str]:
+        """The receivers that cannot be reached."""
+        return frozenset(name for name, breaker in self._breakers.items() if breaker.is_open)
+
+    @property
+    def is_mute(self) -> bool:
+        """Whether not one of the receivers that were tried can be reached."""
+        return bool(self._breakers) and len(self.cut_off) == len(self._breakers)
+
     async def run(self) -> None:
         """Sends for ever. What was on its way when this is cancelled is sent again after the next start."""
         async with asyncio.TaskGroup() as senders:
             while True:
                 self._wake.clear()
                 now = self._clock.now()
-                if repeats := self._outbox.repeats(now):
-                    await self._record(repeats)
+                own = self._outbox.repeats(now), self._outbox.tests(now), self._outbox.stand_ins(self.cut_off, now)
+                if rows := tuple(chain.from_iterable(own)):
+                    await self._record(rows)
                 for errand in self._outbox.errands():
-                    if errand.due_at <= now and errand.receiver not in self._busy:
+                    if self._due_at(errand) <= now and errand.receiver not in self._busy:
                         self._busy.add(errand.receiver)
                         self._outbox.sending.add(errand.group_key)
                         senders.create_task(self._serve(errand), name=f"notify {errand.receiver}")
@@ -98,10 +119,14 @@ class Dispatch:
 
     async def _pause(self, now: int) -> None:
         """Until something is due or has changed; whoever waits for a busy receiver is looked at when that is free."""
-        waiting = (errand.due_at for errand in self._outbox.errands() if errand.receiver not in self._busy)
+        waiting = (self._due_at(errand) for errand in self._outbox.errands() if errand.receiver not in self._busy)
         seconds = (min(waiting, default=now + IDLE_SECONDS * 1000) - now) / 1000
         with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), min(seconds, IDLE_SECONDS))
+
+    def _due_at(self, errand: Errand) -> int:
+        breaker = self._breakers.get(errand.receiver)
+        return max(errand.due_at, breaker.rests_until) if breaker else errand.due_at
 
     async def _serve(self, errand: Errand) -> None:
         try:
@@ -112,14 +137,11 @@ class Dispatch:
             self._wake.set()
 
     async def _tell(self, errand: Errand) -> None:
-        draft = self._outbox.draft(errand)
-        if draft.message is None:
+        draft = self._outbox.draft(errand, await self._evidence(self._outbox.subjects(errand)))
+        if draft.message is None or draft.row is None:
             await self._record(superseded(draft.rows))
             return
-        urls = self._urls.get(errand.receiver, ())
-        delivery = Delivery(delivered=False, error=NO_URLS)
-        if urls:
-            delivery = await self._notifier.send(urls, draft.message, DEADLINE_SECONDS)
+        delivery = await self._send(errand.receiver, draft.message)
         log.log(
             logging.INFO if delivery.delivered else logging.WARNING,
             "message to %s %s: %s%s",
@@ -130,6 +152,17 @@ class Dispatch:
         )
         await self._record(concluded(draft.rows, draft.row, delivery, self._clock.now()))
         self._outbox.forget(self._clock.now())
+
+    async def _send(self, receiver: str, message: Message) -> Delivery:
+        channels = self._channels.get(receiver, ())
+        if not channels:
+            return Delivery(delivered=False, error=NO_URLS)
+        delivery = await self._notifier.send(channels, message, DEADLINE_SECONDS)
+        before, now = self._breakers.get(receiver, Breaker()), self._clock.now()
+        self._breakers[receiver] = before.after(delivery, now)
+        if delivery.delivered and before.failures:
+            self._outbox.retry_now(receiver, now)
+        return delivery
 
     async def _record(self, rows: tuple[Notification, ...]) -> None:
         """Tried until the ledger has it: what was sent must not be sent again."""

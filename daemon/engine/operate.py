@@ -1,19 +1,27 @@
 """What the doors may ask, answered from the parts of the engine."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from daemon.domain.alert import Alert
 from daemon.domain.audit import AuditEntry
+from daemon.domain.decision import Decision
 from daemon.domain.event import Event, Source
+from daemon.domain.explanation import Explanation
+from daemon.domain.foreign import Told
 from daemon.domain.mitigation import Mitigation
 from daemon.domain.notification import Notification
 from daemon.domain.rule_figures import RuleFigures
+from daemon.domain.silence import Silence
+from daemon.engine.acknowledge import acknowledge
 from daemon.engine.dispatch import Dispatch
 from daemon.engine.evaluate import Evaluate
+from daemon.engine.explain import Explain
+from daemon.engine.foreign import Foreign
 from daemon.engine.ingest import Ingest
 from daemon.engine.mitigate import Mitigate
+from daemon.engine.silences import Silences
 from daemon.logic.providers import LONGEST_WINDOW_SECONDS, ProviderFigures, RolledFigures
 from daemon.logic.rollups import coarsest, pieces
 from daemon.ports import Clock, EventQuery, EventStore, Ledger
@@ -36,6 +44,10 @@ class Operate:
         evaluate: Evaluate,
         dispatch: Dispatch,
         mitigate: Mitigate,
+        silences: Silences,
+        explain: Explain,
+        foreign: Foreign,
+        commit: Callable[[Decision], Awaitable[None]],
         figures: ProviderFigures,
         describe: Callable[[], Mapping[str, Any]],
         missing: Callable[[], Sequence[str]],
@@ -48,6 +60,10 @@ class Operate:
         self._evaluate = evaluate
         self._dispatch = dispatch
         self._mitigate = mitigate
+        self._silences = silences
+        self._explain = explain
+        self._foreign = foreign
+        self._commit = commit
         self._figures = figures
         self._describe = describe
         self._missing = missing
@@ -71,7 +87,7 @@ class Operate:
         return missing
 
     async def alerts(self) -> Sequence[Alert]:
-        return sorted(self._evaluate.alerts(), key=lambda alert: (not alert.is_firing, -alert.since))
+        return sorted(self._silences.alerts(), key=lambda alert: (not alert.is_firing, -alert.since))
 
     async def rules(self) -> Sequence[RuleFigures]:
         return self._evaluate.rules()
@@ -104,6 +120,35 @@ class Operate:
 
     async def audit(self) -> Sequence[AuditEntry]:
         return await self._ledger.audit()
+
+    async def explain(self, alert: str, at: int | None) -> Explanation:
+        return await self._explain.at(alert, at)
+
+    async def hear(self, told: Sequence[Told]) -> int:
+        return await self._foreign.hear(told)
+
+    async def acknowledge(self, alert: str, actor: str) -> Sequence[Alert]:
+        return await acknowledge(self._evaluate, self._commit, alert, actor, self._clock.now())
+
+    async def silences(self) -> Sequence[Silence]:
+        return self._silences.rows()
+
+    async def silence(
+        self,
+        matchers: Mapping[str, str],
+        *,
+        starts_at: int | None = None,
+        ends_at: int | None = None,
+        seconds: float | None = None,
+        actor: str,
+        comment: str = "",
+    ) -> Silence:
+        return await self._silences.add(
+            matchers, starts_at=starts_at, ends_at=ends_at, seconds=seconds, actor=actor, comment=comment
+        )
+
+    async def expire_silence(self, silence: str, actor: str) -> Silence:
+        return await self._silences.expire(silence, actor)
 
     async def act(self, mitigation: str, action: str, actor: str) -> Mitigation:
         return await self._mitigate.act(mitigation, action, actor)

@@ -1,11 +1,11 @@
-"""Retention: deletes events and rollups that are older than they shall become, in pieces so small that nobody waits."""
+"""Retention: deletes what is older than it shall become, in pieces so small that nobody waits."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 
 from daemon.domain.rollup import Resolution
-from daemon.ports import Clock, EventStore
+from daemon.ports import Clock, EventStore, Ledger
 
 PIECE = 1000
 LONGEST_JUMP_MS = 86_400_000
@@ -15,20 +15,25 @@ PAUSE_SECONDS = 0.005
 ROLLUPS_SECONDS = {Resolution.TEN_SECONDS: 6 * 3600.0, Resolution.MINUTE: 30 * 86_400.0}
 """Kept no longer than this: only hours live as long as rollups may."""
 
+FOREIGN_SECONDS = 7 * 86_400.0
+"""An ended alert of others; its history is kept as long as that of ours."""
+
 
 class Retention:
-    """A job for the schedule. Where nothing is too old it writes nothing. `node_id` is empty where the store is this
+    """A job for the schedule. Where nothing is too old it deletes nothing. `node_id` is empty where the store is this
     node's alone."""
 
     def __init__(
         self,
         store: EventStore,
+        ledger: Ledger,
         clock: Clock,
         keep_seconds: float,
         keep_rollups_seconds: float,
         node_id: str = "",
     ) -> None:
         self._store = store
+        self._ledger = ledger
         self._clock = clock
         self._keep_seconds = keep_seconds
         self._keep_rollups_seconds = keep_rollups_seconds
@@ -47,6 +52,9 @@ class Retention:
             seconds = ROLLUPS_SECONDS.get(resolution, self._keep_rollups_seconds)
             prune = partial(self._store.prune_rollups, resolution)
             await self._delete(prune, min(seconds, self._keep_rollups_seconds), needed)
+        await self._delete(self._ledger.prune, self._keep_rollups_seconds, None)
+        # each of them stands in memory, and there is no end of others' names
+        await self._delete(self._ledger.prune_foreign, FOREIGN_SECONDS, None)
 
     def _clock_is_doubtful(self) -> bool:
         """A clock that is wrong by years must not empty the store."""

@@ -1,6 +1,6 @@
 """Self watch: looks at the daemon's own health, and says what has changed since the last look."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 
 from daemon.domain.alerts_config import AlertsConfig
@@ -46,6 +46,8 @@ class SelfWatch:
         self._losses: deque[tuple[int, int]] = deque()
         self._lost_total = 0
         self._failing: dict[str, str] = {}
+        self._failures: Counter[str] = Counter()
+        """In a row, whatever the messages."""
         self._said: dict[Condition, tuple[bool | None, float | None, str]] = {}
 
     def configure(self, config: AlertsConfig) -> None:
@@ -67,8 +69,14 @@ class SelfWatch:
         for row in decision.notifications:
             if row.status is NotificationStatus.DELIVERED:
                 self._failing.pop(row.receiver, None)
-            elif _has_failed(row):
-                self._failing[row.receiver] = row.error or "no reason is known"
+                self._failures.pop(row.receiver, None)
+            elif _was_in_vain(row):
+                self._failures[row.receiver] += 1
+                if row.status is NotificationStatus.FAILED or self._has_failed_often(row):
+                    self._failing[row.receiver] = row.error or "no reason is known"
+
+    def _has_failed_often(self, row: Notification) -> bool:
+        return max(self._failures[row.receiver], row.attempts) >= FAILED_ATTEMPTS
 
     def _look_for_losses(self, now: int) -> None:
         lost, self._lost_total = self._ingest.lost_total - self._lost_total, self._ingest.lost_total
@@ -110,9 +118,7 @@ class SelfWatch:
             self._observe(reading)
 
 
-def _has_failed(row: Notification) -> bool:
-    """One without URLs is switched off: `check` says so."""
-    if row.error == NO_URLS:
-        return False
-    is_tried = row.status is NotificationStatus.QUEUED and row.attempts >= FAILED_ATTEMPTS
-    return row.status is NotificationStatus.FAILED or is_tried
+def _was_in_vain(row: Notification) -> bool:
+    """A try that reached nobody. A receiver without URLs is switched off: `check` says so."""
+    is_tried = row.status is NotificationStatus.QUEUED and row.attempts > 0
+    return row.error != NO_URLS and (is_tried or row.status is NotificationStatus.FAILED)

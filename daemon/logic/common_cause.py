@@ -1,29 +1,29 @@
 """What failures have in common: the value, or up to three together, that most of them have and few good turns do.
 
 A finding is a set of values ("credential c3f1, stream"). It is worth `coverage - spill`: the share of the failures that
-have them all, less the share of the good turns that do. Only values of at least half of the failures come into question,
-which leaves one or two per field, so that all sets of one, two and three are simply tried: each value is one integer with
-a bit per event, and a set is the `&` of them. A further value must earn its place (`EARNS`), so that what always goes
+have them all, less the share of the good turns that do. Only a value that most failures have comes into question, which
+leaves one per field at most, so that all sets of one, two and three are simply tried: each value is one integer with a
+bit per event, and a set is the `&` of them. A further value must earn its place (`EARNS`), so that what always goes
 together (a credential and its index) is named once, by the name that stands first in `CIRCUMSTANCES`.
 
-It is told only when it stands out (`LEAST_COVERAGE`, `MOST_SPILL`) and chance is ruled out: the hypergeometric tail, that so
-many failures have it by chance, times the number of sets that were tried, is below `CHANCE`. A value that all events have
-is worth nothing, and without good turns there is nothing to compare with. Fields that the alert names itself (its labels,
-what its rule calls bad) say nothing new and are left out.
+It is told only when it stands out (`LEAST_COVERAGE`, `MOST_SPILL`) and chance is ruled out: the hypergeometric tail,
+that so many failures have it by chance, times the number of sets that could have been found instead, is below `CHANCE`.
+A value that all events have is worth nothing, and without good turns there is nothing to compare with. Fields that the
+alert names itself (its labels, what its rule calls bad) say nothing new and are left out.
 
 Faults and statuses are symptoms: no good turn has any, so each of them would explain everything. They are told by
 themselves, when most failures show the same one.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import exp, inf, lgamma
+from math import comb, exp, inf, lgamma
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from daemon.domain.event import Event
-from daemon.domain.units import say_ratio
+from daemon.domain.event import Event, Fault
 
 CIRCUMSTANCES = (
     "credential",
@@ -43,6 +43,7 @@ CIRCUMSTANCES = (
 )
 """In the order in which they are named."""
 SYMPTOMS = ("fault", "status")
+LEAST_ERROR_STATUS = 400
 LEAST_FAILURES = 5
 LEAST_GOOD = 10
 LEAST_COVERAGE = 0.6
@@ -76,6 +77,10 @@ class Evidence:
     """Every event was looked at; otherwise there are at least so many."""
 
 
+NOTHING_SEEN: Mapping[str, Evidence] = MappingProxyType({})
+"""Of no episode."""
+
+
 class _Value(NamedTuple):
     """A value of a field, and the events that have it, one bit each."""
 
@@ -96,36 +101,39 @@ class _Finding(NamedTuple):
 def common_cause(failures: Sequence[Event], good: Sequence[Event], known: Collection[str] = ()) -> str:
     """`94% of failures: credential c3f1, stream; 2% of the rest`; empty where nothing stands out.
 
-    `known` are the fields that the alert names itself. About 5 ms for 1000 events.
+    `known` are the fields that the alert names itself. About 1 ms for 1000 events.
     """
     if len(failures) < LEAST_FAILURES:
         return ""
     found = _found(failures, good, known) if len(good) >= LEAST_GOOD else None
     symptom = "" if known and not set(SYMPTOMS).isdisjoint(known) else _symptom(failures)
-    return "; ".join(filter(None, (_told(found, len(failures), len(good)) if found else "", symptom)))
+    if found is None:
+        return symptom
+    told = _told(found, len(failures), len(good))
+    return f"{told}. {symptom[0].upper()}{symptom[1:]}" if symptom else told
 
 
 def _found(failures: Sequence[Event], good: Sequence[Event], known: Collection[str]) -> _Finding | None:
-    values = [
-        one for name in CIRCUMSTANCES if name not in known for one in _values(name, failures, good, len(failures) / 2)
-    ]
+    values = [one for name in CIRCUMSTANCES if name not in known and (one := _value(name, failures, good))]
+    kinds = sum(len({getattr(event, one.name) for event in (*failures, *good)}) for one in values)
     best, worth = None, 0.0
     for size in range(1, MOST_VALUES + 1):
         tried = [_finding(those, len(failures), len(good)) for those in combinations(values, size)]
         top = max(tried, key=lambda one: one.worth, default=None)
         if top is None or top.worth < worth + EARNS:
             continue
-        if _stands_out(top, len(failures), len(good), len(tried)):
+        if _stands_out(top, len(failures), len(good), comb(kinds, size)):
             best, worth = top, top.worth
     return best
 
 
-def _values(name: str, failures: Sequence[Event], good: Sequence[Event], least: float) -> Iterable[_Value]:
-    """Those that enough failures have."""
-    failed, went_well = ([getattr(event, name) for event in events] for events in (failures, good))
-    for value, count in Counter(failed).most_common(2):
-        if value not in (None, "") and count >= least:
-            yield _Value(name, value, _bits(failed, value), _bits(went_well, value))
+def _value(name: str, failures: Sequence[Event], good: Sequence[Event]) -> _Value | None:
+    """The one that most failures have."""
+    failed = [getattr(event, name) for event in failures]
+    value, count = Counter(failed).most_common(1)[0]
+    if value in (None, "") or not _is_most(count, failures):
+        return None
+    return _Value(name, value, _bits(failed, value), _bits([getattr(event, name) for event in good], value))
 
 
 def _bits(values: Sequence[Any], wanted: Any) -> int:
@@ -141,11 +149,11 @@ def _finding(values: tuple[_Value, ...], failures: int, good: int) -> _Finding:
     return _Finding(values, with_it, spilt, with_it / failures - spilt / good)
 
 
-def _stands_out(finding: _Finding, failures: int, good: int, tried: int) -> bool:
+def _stands_out(finding: _Finding, failures: int, good: int, sets: int) -> bool:
     coverage, spill = finding.failures / failures, finding.good / good
     if coverage < LEAST_COVERAGE or spill > MOST_SPILL * coverage:
         return False
-    return _chance(finding.failures, failures, finding.failures + finding.good, failures + good) * tried < CHANCE
+    return _chance(finding.failures, failures, finding.failures + finding.good, failures + good) * sets < CHANCE
 
 
 def _chance(hits: int, drawn: int, marked: int, all_of_them: int) -> float:
@@ -166,14 +174,15 @@ def _log_ways(many: int, some: int) -> float:
 
 def _told(finding: _Finding, failures: int, good: int) -> str:
     values = ", ".join(_say(one.name, one.value) for one in finding.values)
-    return f"{_share(finding.failures, failures)} of failures: {values}; {_share(finding.good, good)} of the rest"
+    rest = f"{_percent(finding.good, good)} of the rest" if finding.good else "none of the rest"
+    return f"{_share(finding.failures, failures)}: {values}; {rest}"
 
 
 def _symptom(failures: Sequence[Event]) -> str:
-    """The fault that most of them show, or the status where they have no fault."""
+    """The fault that most of them show, or the status where they have no fault; turns may be bad that did not fail."""
     for name in SYMPTOMS:
         value, count = Counter(getattr(event, name) for event in failures).most_common(1)[0]
-        if value is not None:
+        if isinstance(value, Fault) or (value is not None and value >= LEAST_ERROR_STATUS):
             return f"{_share(count, len(failures))}: {_say(name, value)}" if _is_most(count, failures) else ""
     return ""
 
@@ -182,11 +191,13 @@ def _is_most(count: int, failures: Sequence[Event]) -> bool:
     return count >= LEAST_COVERAGE * len(failures)
 
 
-def _share(some: int, whole: int) -> str:
-    """`94%`; never 0 % or 100 % of what is not none or all."""
-    if some == whole:
-        return "all"
-    return say_ratio(min(max(round(some / whole, 2), 0.01), 0.99)) if some else "none"
+def _share(some: int, failures: int) -> str:
+    return "all failures" if some == failures else f"{_percent(some, failures)} of failures"
+
+
+def _percent(some: int, whole: int) -> str:
+    """A whole number: 0 % only of none, 100 % only of all."""
+    return f"{round(100 * some / whole) if some in (0, whole) else min(max(round(100 * some / whole), 1), 99)}%"
 
 
 def _say(name: str, value: Any) -> str:

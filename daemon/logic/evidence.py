@@ -33,7 +33,7 @@ def lower_bound(counts: Counts, z: float) -> float:
     return max(0.0, (centre - spread) / (1 + z2 / n))
 
 
-def chance(samples: int, bad: int, normal: float) -> float:
+def chance(samples: float, bad: int, normal: float) -> float:
     """How likely at least `bad` of `samples` are bad when each is with the probability `normal`.
 
     The binomial tail, as its first term and a geometric series that is never below the rest: at most a little too high.
@@ -54,23 +54,46 @@ def burst_seconds(window_seconds: float) -> float:
     return burst if burst >= 1 else 0.0
 
 
-def pieces(buckets: Iterable[tuple[float, Counts]], burst: float) -> Iterator[Counts]:
+class Pieces(NamedTuple):
+    """Turns and bad ones among them, as far as they are evidence: a burst counts as one bad one, and its good ones in
+    the same proportion."""
+
+    samples: float
+    bad: int
+
+
+def pieces(buckets: Iterable[tuple[float, Counts]], burst: float) -> Iterator[Pieces]:
     """What was counted since the beginning of each bucket that holds bad ones, a burst of them counted as one.
 
     `buckets` are ages (seconds) and counts, the newest first; `burst` is in seconds, 0 counts each bad one by itself.
     """
-    good = bad = 0
-    latest = -burst
-    for age, (samples, failed) in buckets:
-        good += samples - failed
-        if not failed or (bad and age - latest < burst):
-            continue
-        latest = age
-        bad += 1 if burst else failed
-        yield Counts(good + bad, bad)
+    good, bad = 0.0, 0
+    for samples, failed in bursts(buckets, burst):
+        weight = failed if burst and failed else 1
+        good += (samples - failed) / weight
+        bad += failed // weight
+        if failed:
+            yield Pieces(good + bad, bad)
 
 
-def surprise(suffixes: Iterable[Counts], normal: float) -> float:
+def bursts(buckets: Iterable[tuple[float, Counts]], burst: float) -> Iterator[Counts]:
+    """The buckets, those within so many seconds of one that holds bad ones put together with it."""
+    began, samples, failed = 0.0, 0, 0
+    for age, (more, worse) in buckets:
+        if failed and age - began >= burst:
+            yield Counts(samples, failed)
+            samples = failed = 0
+        if not failed:
+            if not worse:
+                yield Counts(more, 0)
+                continue
+            began = age
+        samples, failed = samples + more, failed + worse
+    if failed:
+        yield Counts(samples, failed)
+
+
+def surprise(suffixes: Iterable[tuple[float, int]], normal: float) -> float:
     """The smallest chance of what was counted lately, since whichever instant; 1 when nothing was bad.
 
     `suffixes` are counts from now back to older and older instants.

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 from daemon.domain.alert import Alert, AlertState, EpisodeStep, ResolvedBecause, Severity
 from daemon.domain.alerts_config import AlertsConfig, Rule
 from daemon.domain.event import Event
-from daemon.domain.labels import Labels
+from daemon.domain.explanation import Look
+from daemon.domain.labels import Labels, labels_of
 from daemon.domain.rollup import Rollup
 from daemon.domain.rule_figures import RuleFigures
-from daemon.domain.sample import Band, Query
+from daemon.domain.sample import Band, Query, Verdict
 from daemon.logic.evidence import Extremes, extremes
 from daemon.logic.lifecycle import end
 from daemon.logic.series import Series, episode_step, verdicts_of
@@ -20,6 +21,8 @@ from daemon.logic.tally import Tally, Track
 from daemon.logic.windows import COARSEST_MS, Ring
 
 SECOND_MS = 1000
+MOST_LOOKED_AT = 20
+"""Label sets that are explained: to read more of them nobody has the time."""
 LOSSES_SECONDS = 86_400.0
 """How long it is known that something was lost; no window is longer."""
 
@@ -57,7 +60,7 @@ class _Account:
     ) -> Exception | None:
         """Notes what changed; gives the error of a rule that could not say anything."""
         series = self.series.get(track.labels)
-        if series is None and self.rule.active is not None and at - track.began_at > self.rule.active.for_ * 1000:
+        if series is None and not self._watches(track, at):
             return None
         verdicts, failure = None, None
         try:
@@ -81,6 +84,34 @@ class _Account:
             if tellers and (step := episode_step(before, after, at, tellers[0])):
                 steps.append(step)
         return failure
+
+    def look(self, track: Track, at: int, coverage: float) -> Iterator[Look]:
+        """What each level says about a label set."""
+        series = self.series.get(track.labels)
+        past = (
+            []
+            if series or self._watches(track, at)
+            else ["it is not watched any more: `active` is only for what is new"]
+        )
+        reading = track.reading(at, series.floor if series else 0)
+        for severity in self.rule.levels:
+            verdict: Verdict | None = None
+            try:
+                verdict, why = self.rule.judge(severity, reading), self.rule.why(severity, reading)
+            except Exception as error:
+                why = [f"it cannot be judged: {type(error).__name__}: {error}"]
+            yield Look(
+                labels=labels_of(self.rule.labels | dict(track.labels)),
+                severity=severity,
+                verdict=verdict,
+                row=reading.row.bad,
+                coverage=coverage,
+                why=(*why, *past),
+            )
+
+    def _watches(self, track: Track, at: int) -> bool:
+        """A rule that watches only what is new looks at nothing else."""
+        return self.rule.active is None or at - track.began_at <= self.rule.active.for_ * 1000
 
     def note(self, error: Exception | None, at: int) -> None:
         """How a judgement ended; those of one instant count together."""
@@ -379,6 +410,13 @@ class Book:
 
     # ---- showing -------------------------------------------------------------------------------------------------
 
+    def query_of(self, alert: Alert) -> Query | None:
+        """What an alert's rule counts; None when the rule is gone, or counts something else by now."""
+        place = self._places.get(alert.alert)
+        if place is None or alert.expression not in ("", place[1].query.expression):
+            return None
+        return place[1].query
+
     def alerts(self) -> list[Alert]:
         """The present row of every alert that has a story."""
         return [alert for alert in self._present() if alert.since]
@@ -386,6 +424,12 @@ class Book:
     def firing(self) -> list[Alert]:
         """Firing and clearing ones."""
         return [alert for alert in self._present() if alert.is_firing]
+
+    def acknowledge(self, names: Mapping[str, str | None]) -> None:
+        """Who looks after which alert, by fingerprint; it lasts until the alert is raised anew."""
+        for _, account in self._places.values():
+            for series in account.series.values():
+                series.acknowledge(names)
 
     def waiting(self) -> list[Alert]:
         """Those between two states."""
@@ -396,6 +440,22 @@ class Book:
         accounts = (account for _, account in self._places.values() if _is_acting(account.rule))
         series = (one for account in accounts for one in account.series.values())
         return frozenset(alert.fingerprint for one in series for alert in one.acting())
+
+    def look(self, alert: str) -> list[Look]:
+        """What a rule says about each of its label sets, the worst first and not all of them where they are many; empty
+        without such a rule."""
+        if (place := self._places.get(alert)) is None:
+            return []
+        table, account = place
+        coverage = self._coverage(self._judged_at, table.tally.query.window_seconds)
+        tracks = sorted(table.tally.tracks.values(), key=lambda track: self._trouble(account, track), reverse=True)
+        return [look for track in tracks[:MOST_LOOKED_AT] for look in account.look(track, self._judged_at, coverage)]
+
+    def _trouble(self, account: _Account, track: Track) -> tuple[bool, int, int]:
+        """What is on its way, then what has the most bad ones."""
+        samples, bad = track.ring.counts(self._judged_at, account.query.stretch_to_seconds)
+        series = account.series.get(track.labels)
+        return series is not None and series.is_active, bad, samples
 
     def rules(self) -> list[RuleFigures]:
         """How every rule fares, in the order of the file."""

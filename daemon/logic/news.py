@@ -35,6 +35,8 @@ class News:
     reason: NotificationReason
     firing: Stories
     closed: Stories
+    kept: frozenset[str] = frozenset()
+    """Those that were told and are muted now: their readers go on believing what they were told."""
 
 
 def told_after(told: Told | None, row: Notification) -> Told | None:
@@ -60,15 +62,25 @@ def news(rows: Sequence[Notification], told: Told | None, present: Stories, *, s
     closed = {
         episode: story
         for episode, story in known.items()
-        if send_resolved and episode in told.episodes and not story.alert.is_firing
+        if send_resolved and episode in told.episodes and _has_ended(story)
     }
+    kept = frozenset(episode for episode in told.episodes if episode in known and known[episode].alert.silenced)
     reason = _reason(rows, told, firing, closed)
-    return News(reason=reason, firing=firing, closed=closed) if reason else None
+    if reason is NotificationReason.CLOSED and kept:
+        reason = NotificationReason.EASED
+    return News(reason=reason, firing=firing, closed=closed, kept=kept) if reason else None
 
 
 def is_telling(story: Story) -> bool:
-    """It fires and is not silenced."""
+    """It fires and is not muted."""
     return story.alert.is_firing and not story.alert.silenced
+
+
+def _has_ended(story: Story) -> bool:
+    """It fires no more, and that is told: it is not muted, and did not end silently."""
+    alert = story.alert
+    is_silent = alert.resolved_because is not None and alert.resolved_because.is_silent
+    return not (alert.is_firing or alert.silenced or is_silent)
 
 
 def rank(severity: str) -> int:

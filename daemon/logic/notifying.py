@@ -11,21 +11,27 @@ older ones are superseded. When there is no news any more, all of them are, and 
     closed      `group_interval` after the group's last message, if it was told and the receiver wants it
     repeat      `repeat_interval` after the last message, while it fires and nobody acknowledged it
     mitigation  after `group_wait`
+    test        at its time
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from hashlib import sha256
 
 from daemon.domain.alert import Alert, EpisodeChange, EpisodeStep, Severity
-from daemon.domain.alerts_config import Route
+from daemon.domain.alerts_config import Receiver, Route
 from daemon.domain.mitigation import Mitigation
 from daemon.domain.notification import Delivery, Notification, NotificationReason, NotificationStatus
+from daemon.domain.units import say_duration
 from daemon.logic import messages
+from daemon.logic.breaker import wait_seconds
 from daemon.logic.news import Stories, Told, is_telling, rank
 
 BACK_OFF_SECONDS = (5.0, 15.0, 60.0, 300.0, 600.0)
 GIVE_UP_SECONDS = 86_400.0
+NOON_MS = 43_200_000
+"""Tests begin at noon (UTC): they wake nobody."""
 NO_URLS = "receiver has no URLs"
 
 REASONS = {change: NotificationReason(change.value) for change in EpisodeChange}
@@ -106,6 +112,24 @@ def notice(group_key: str, mitigation: Mitigation, about: Alert | None, route: R
     )
 
 
+def test(receiver: Receiver, every_seconds: float, now: int) -> Notification:
+    """The row for a message that shows that this receiver hears us; the same for the whole of an interval."""
+    every = round(every_seconds * 1000)
+    began = now - (now - NOON_MS) % every
+    key = f"{{test={json.dumps(receiver.name)}}}"
+    return Notification(
+        id=row_id(key, NotificationReason.TEST, (receiver.name,), began),
+        receiver=receiver.name,
+        group_key=key,
+        reason=NotificationReason.TEST,
+        severity="",
+        title="[test] runbookd",
+        body=f"Messages to {receiver.name} arrive here. The next test is in {say_duration(every_seconds)}.",
+        created_at=now,
+        not_before=now,
+    )
+
+
 def _repeated(told: Told, present: Stories) -> list[str]:
     known = {episode: present[episode] for episode in sorted(told.episodes | told.missed) if episode in present}
     return [episode for episode, story in known.items() if is_telling(story) and story.alert.acknowledged_by is None]
@@ -153,5 +177,5 @@ def concluded(
         return *superseded(rows[:-1]), replace(message, status=NotificationStatus.DELIVERED, delivered_at=now)
     if delivery.error == NO_URLS or now - message.created_at >= GIVE_UP_SECONDS * 1000:
         return *superseded(rows[:-1]), replace(message, status=NotificationStatus.FAILED, not_before=now)
-    pause = BACK_OFF_SECONDS[min(attempts, len(BACK_OFF_SECONDS)) - 1]
+    pause = max(BACK_OFF_SECONDS[min(attempts, len(BACK_OFF_SECONDS)) - 1], wait_seconds(delivery))
     return (replace(rows[-1], attempts=attempts, error=delivery.error, not_before=now + round(pause * 1000)),)

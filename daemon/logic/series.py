@@ -112,6 +112,12 @@ class Series:
         ours = self.alerts[alert.severity]
         self.alerts[alert.severity] = replace(alert, runbook=ours.runbook, mitigate=ours.mitigate)
 
+    def acknowledge(self, names: Mapping[str, str | None]) -> None:
+        """Who looks after which of its alerts, by fingerprint."""
+        for severity, alert in self.alerts.items():
+            if alert.fingerprint in names:
+                self.alerts[severity] = replace(alert, acknowledged_by=names[alert.fingerprint])
+
     def acting(self) -> Iterator[Alert]:
         """The alerts that fire on evidence which is there at this moment, and seen whole."""
         for severity, alert in self.alerts.items():

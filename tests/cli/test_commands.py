@@ -135,7 +135,7 @@ def test_events_tail_json_is_an_object_a_line(run: Any) -> None:
 
 @pytest.mark.parametrize("argv", [("provider=codex",), ("outcome=bad",), ("-n", "5000")])
 def test_events_tail_passes_on_what_the_api_refuses(run: Any, argv: tuple[str, ...]) -> None:
-    assert run("events", "tail", *argv, code=1).splitlines()[-1].startswith("runbookd: ")
+    assert run("events", "tail", *argv, code=2).splitlines()[-1].startswith("runbookd: ")
 
 
 def test_following_shows_each_new_event_once(

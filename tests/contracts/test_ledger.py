@@ -109,3 +109,50 @@ async def test_silences_are_kept_until_they_have_ended(ledger: Ledger) -> None:
     shorter = a_silence(ends_at=NOON + 1)
     await ledger.commit(Decision(silences=(shorter,)))
     assert await ledger.silences(NOON) == [shorter, later]
+
+
+async def test_listings_tell_what_was_there_at_an_instant(ledger: Ledger) -> None:
+    for at in range(3):
+        await ledger.commit(
+            Decision(
+                notifications=(a_notification(f"n{at}", created_at=NOON + at),),
+                mitigations=(a_mitigation(f"m{at}", planned_at=NOON + at),),
+                audit=(an_entry(f"a{at}", at=NOON + at),),
+            )
+        )
+    assert [row.id for row in await ledger.notifications(until=NOON + 1)] == ["n1", "n0"]
+    assert [row.id for row in await ledger.mitigations(until=NOON + 1)] == ["m1", "m0"]
+    assert [row.id for row in await ledger.audit(until=NOON + 1)] == ["a1", "a0"]
+    assert [row.id for row in await ledger.audit(1, until=NOON + 1)] == ["a1"]
+
+
+async def test_history_is_pruned_the_oldest_first_and_what_is_to_be_sent_stays(ledger: Ledger) -> None:
+    for at in range(4):
+        status = NotificationStatus.QUEUED if at == 0 else NotificationStatus.SUPERSEDED
+        await ledger.commit(
+            Decision(
+                alerts=(an_alert(since=NOON + at),),
+                notifications=(a_notification(f"n{at}", created_at=NOON + at, status=status),),
+                audit=(an_entry(f"a{at}", at=NOON + at),),
+            )
+        )
+    assert [await ledger.prune(NOON + 3, 2) for _ in range(3)] == [2, 1, 0]
+    assert [row.since for row in await ledger.transitions("ProviderRateLimited", NOON + 9)] == [NOON + 3]
+    assert [row.id for row in await ledger.notifications()] == ["n3", "n0"]
+    assert [row.id for row in await ledger.audit()] == ["a3"]
+    assert [row.since for row in await ledger.alerts()] == [NOON + 3]
+
+
+async def test_only_ended_alerts_of_others_are_pruned_and_their_history_stays(ledger: Ledger) -> None:
+    ended = {"state": AlertState.RESOLVED, "source": "slack"}
+    rows = (
+        an_alert("f1", **ended),
+        an_alert("f2", **ended),
+        an_alert("f3", **ended | {"since": NOON + 1}),
+        an_alert("f4", state=AlertState.FIRING, source="slack"),
+        an_alert("f5", state=AlertState.RESOLVED),
+    )
+    await ledger.commit(Decision(alerts=rows))
+    assert [await ledger.prune_foreign(NOON + 1, 1) for _ in range(3)] == [1, 1, 0]
+    assert sorted(row.fingerprint for row in await ledger.alerts()) == ["f3", "f4", "f5"]
+    assert len(await ledger.transitions("ProviderRateLimited", NOON + 9)) == 5

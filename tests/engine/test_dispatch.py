@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from daemon.domain.alert import Alert, AlertState, EpisodeChange, EpisodeStep, Severity
-from daemon.domain.alerts_config import AlertsConfig, Receiver
+from daemon.domain.alerts_config import AlertsConfig, Receiver, RouteTest
 from daemon.domain.decision import Decision
 from daemon.domain.mitigation import MitigationState
-from daemon.domain.notification import Notification, NotificationReason, NotificationStatus
+from daemon.domain.notification import Channel, Notification, NotificationReason, NotificationStatus
 from daemon.engine import dispatch as module
 from daemon.engine.desk import Desk
 from daemon.engine.dispatch import Dispatch
@@ -23,7 +23,7 @@ from tests.fakes.notifier import FakeNotifier
 from tests.logic.timeline import ROUTE, an_alert
 
 URL, OTHER = "fake://operators/token", "fake://boss/token"
-URLS = {"operators": (URL,), "boss": (OTHER,)}
+URLS = {"operators": (Channel(url=URL),), "boss": (Channel(url=OTHER),)}
 CONFIG = AlertsConfig(receivers=(Receiver(name="operators"), Receiver(name="boss")), route=ROUTE)
 
 
@@ -282,6 +282,281 @@ async def test_a_notice_of_a_mitigation(node: Node) -> None:
         await node.desk.commit(Decision(mitigations=(done,), notifications=rows))
         await node.later(5)
     assert node.notifier.titles == ["[warning] A", "[mitigation] fallback applied: A"]
+
+
+# ---- a receiver that cannot be reached -------------------------------------------------------------------------------
+
+PAGER = "fake://pager/token"
+BACKED = AlertsConfig(
+    receivers=(Receiver(name="operators", backup="pager"), Receiver(name="pager"), Receiver(name="boss")), route=ROUTE
+)
+WITH_PAGER = {**URLS, "pager": (Channel(url=PAGER),)}
+ABSENT = "operators cannot be reached.\n\n"
+
+
+async def until_it_breaks(node: Node) -> None:
+    """Three failures: after the wait, after 5 s, after 15 s more."""
+    for seconds in (5, 5, 15):
+        await node.later(seconds)
+
+
+def told(node: Node, url: str) -> list[str]:
+    return [message.title for to, message in node.notifier.sent if to == url]
+
+
+async def test_after_three_failures_it_is_left_alone_but_for_a_try_every_few_minutes(node: Node) -> None:
+    node.notifier.down = {URL}
+    async with running(node):
+        for name in "ABC":
+            await node.opens(name)
+        await node.later(5)
+        assert len(node.notifier.tried) == 3
+        assert node.dispatch.cut_off == {"operators"}
+        assert node.dispatch.is_mute
+        await node.opens("D", Severity.CRITICAL)
+        await node.later(179)
+        assert len(node.notifier.tried) == 3
+        await node.later(1)
+        assert [message.title for _, message in node.notifier.tried[3:]] == ["[critical] D"]
+        await node.later(179)
+        assert len(node.notifier.tried) == 4
+        node.notifier.down = set()
+        await node.later(1)
+        assert sorted(told(node, URL)) == ["[critical] D", "[warning] A", "[warning] B", "[warning] C"]
+        assert not node.dispatch.cut_off
+        assert not node.dispatch.is_mute
+    assert node.statuses == ["delivered"] * 4
+
+
+async def test_meanwhile_its_backup_hears_each_firing_alert_once_and_its_end(node: Node) -> None:
+    node.dispatch.configure(BACKED, WITH_PAGER)
+    node.notifier.down = {URL}
+    async with running(node):
+        await node.opens("A", Severity.CRITICAL)
+        await until_it_breaks(node)
+        assert told(node, PAGER) == ["[critical] A"]
+        assert node.notifier.sent[0][1].body.startswith(ABSENT)
+        await node.opens("B")
+        await node.later(5)
+        await node.later(600)
+        await node.later(600)
+        assert told(node, PAGER) == ["[critical] A", "[warning] B"]
+        await node.closes("B")
+        await node.later(600)
+        assert told(node, PAGER) == ["[critical] A", "[warning] B", "[resolved] B"]
+        assert not node.dispatch.is_mute
+
+
+async def test_what_waits_for_its_next_try_does_not_wait_once_it_works(node: Node) -> None:
+    node.notifier.down = {URL}
+    async with running(node):
+        await node.opens("A")
+        await node.later(5)
+        await node.later(5)
+        node.notifier.down = set()
+        await node.opens("B")
+        await node.later(5)
+    assert told(node, URL) == ["[warning] B", "[warning] A"]
+
+
+async def test_it_is_never_told_what_was_meant_for_its_backup(node: Node) -> None:
+    node.dispatch.configure(BACKED, WITH_PAGER)
+    node.notifier.down = {URL}
+    async with running(node):
+        await node.opens("A", Severity.CRITICAL)
+        await until_it_breaks(node)
+        for _ in range(30):
+            await node.later(3600)
+        assert told(node, PAGER) == ["[critical] A"]
+        node.notifier.down = set()
+        await node.later(600)
+        await node.closes("A")
+        await node.later(86_400)
+    assert [message.body for url, message in node.notifier.sent if url == URL and ABSENT in message.body] == []
+
+
+async def test_the_end_of_what_was_given_up_is_told_to_nobody(node: Node) -> None:
+    node.dispatch.configure(BACKED, WITH_PAGER)
+    node.notifier.down = {URL}
+    async with running(node):
+        await node.opens("A")
+        await until_it_breaks(node)
+        for _ in range(2):
+            await node.later(43_200)
+        assert "failed" in node.statuses
+        node.notifier.down = set()
+        await node.closes("A")
+        await node.later(600)
+    assert told(node, URL) == []
+
+
+async def test_two_that_are_each_others_backup_go_in_no_circle(node: Node) -> None:
+    both = (Receiver(name="operators", backup="pager"), Receiver(name="pager", backup="operators"))
+    node.dispatch.configure(AlertsConfig(receivers=both, route=ROUTE), WITH_PAGER)
+    node.notifier.down = {URL, PAGER}
+    async with running(node):
+        await node.opens("A")
+        for _ in range(10):
+            await node.later(200)
+    assert len({row.group_key for row in node.ledger.notification_rows.values()}) == 2
+
+
+async def test_it_comes_back_when_it_works_and_the_backup_hears_only_of_ends(node: Node) -> None:
+    node.dispatch.configure(BACKED, WITH_PAGER)
+    node.notifier.down = {URL}
+    async with running(node):
+        await node.opens("A")
+        await until_it_breaks(node)
+        node.notifier.down = set()
+        await node.later(200)
+        assert told(node, URL) == ["[warning] A"]
+        await node.opens("B")
+        await node.later(5)
+        assert told(node, URL) == ["[warning] A", "[warning] B"]
+        await node.closes("A")
+        await node.closes("B")
+        await node.later(600)
+    assert told(node, URL) == ["[warning] A", "[warning] B", "[resolved] A", "[resolved] B"]
+    assert told(node, PAGER) == ["[warning] A", "[resolved] A"]
+
+
+async def test_a_restart_tells_the_backup_nothing_twice(node: Node) -> None:
+    node.dispatch.configure(BACKED, WITH_PAGER)
+    node.notifier.down = {URL}
+    async with running(node):
+        await node.opens("A")
+        await until_it_breaks(node)
+    assert told(node, PAGER) == ["[warning] A"]
+    for _ in range(2):
+        node.start()
+        node.dispatch.configure(BACKED, WITH_PAGER)
+        async with running(node):
+            assert node.dispatch.cut_off == {"operators"}
+            await node.later(1000)
+    assert told(node, PAGER) == ["[warning] A"]
+
+
+async def test_a_backup_that_is_down_too_is_tried_again_and_stands_in_for_nobody_else(node: Node) -> None:
+    node.dispatch.configure(BACKED, WITH_PAGER)
+    node.notifier.down = {URL, PAGER}
+    async with running(node):
+        await node.opens("A")
+        await until_it_breaks(node)
+        await until_it_breaks(node)
+        assert node.dispatch.is_mute
+        node.notifier.down = {URL}
+        await node.later(200)
+    assert told(node, PAGER) == ["[warning] A"]
+
+
+async def test_one_failure_is_no_reason_to_wake_the_backup(node: Node) -> None:
+    node.dispatch.configure(BACKED, WITH_PAGER)
+    node.notifier.down = {URL}
+    async with running(node):
+        await node.opens("A")
+        await node.later(5)
+        node.notifier.down = set()
+        await node.later(5)
+    assert (told(node, URL), told(node, PAGER)) == (["[warning] A"], [])
+
+
+async def test_who_asks_for_patience_is_left_alone_for_so_long(node: Node) -> None:
+    node.notifier.down, node.notifier.retry_after = {URL}, 100.0
+    async with running(node):
+        await node.opens("A")
+        await node.later(5)
+        assert len(node.notifier.tried) == 1
+        await node.opens("B", Severity.CRITICAL)
+        await node.later(99)
+        assert len(node.notifier.tried) == 1
+        node.notifier.down = set()
+        await node.later(1)
+    assert told(node, URL) == ["[critical] B", "[warning] A"]
+
+
+async def test_other_urls_after_a_reload_are_tried_at_once(node: Node) -> None:
+    node.notifier.down = {URL}
+    async with running(node):
+        for name in "ABC":
+            await node.opens(name)
+        await node.later(5)
+        node.dispatch.configure(CONFIG, {"operators": (Channel(url=OTHER),)})
+        await node.later(5)
+    assert len(told(node, OTHER)) == 3
+
+
+@pytest.mark.parametrize("is_down", [False, True])
+async def test_of_hundreds_of_alerts_in_a_minute_the_group_is_told_once(node: Node, is_down: bool) -> None:
+    route = ROUTE.model_copy(update={"group_by": ()})
+    node.dispatch.configure(CONFIG.model_copy(update={"route": route}), URLS)
+    node.notifier.down = {URL} if is_down else set()
+    async with running(node):
+        for second in range(60):
+            for number in range(5):
+                await node.opens(f"A{second}x{number}")
+            await node.later(1)
+        assert len(node.notifier.tried) <= 3
+        node.notifier.down = set()
+        await node.later(600)
+    assert 1 <= len(node.notifier.sent) <= 2
+    assert node.statuses.count("queued") == 0
+
+
+async def test_after_an_hour_of_failures_one_message_tells_what_is_true_then(node: Node) -> None:
+    node.notifier.down = {URL}
+    async with running(node):
+        for _ in range(5):
+            await node.opens("A")
+            await node.later(300)
+            await node.closes("A")
+            await node.later(300)
+        await node.opens("A", Severity.WARNING)
+        await node.later(600)
+        assert node.notifier.sent == []
+        node.notifier.down = set()
+        await node.later(600)
+        await node.later(3600)
+        assert told(node, URL) == ["[warning] A"]
+    assert node.statuses.count("delivered") == 1
+    assert set(node.statuses) == {"delivered", "superseded"}
+
+
+# ---- for programs, and tests -----------------------------------------------------------------------------------------
+
+
+async def test_a_message_carries_the_same_for_programs(node: Node) -> None:
+    async with running(node):
+        (row,) = await node.opens("A", Severity.CRITICAL)
+        await node.later(5)
+    ((_, message),) = node.notifier.sent
+    assert message.id == row.id
+    assert message.structured is not None
+    assert (message.structured["status"], message.structured["receiver"]) == ("firing", "operators")
+    assert message.structured["groupKey"] == row.group_key
+    assert message.structured["commonAnnotations"]["description"] == message.body
+
+
+async def test_each_receiver_is_tested_once_a_week_and_not_again_after_a_restart(node: Node) -> None:
+    config = CONFIG.model_copy(update={"route": ROUTE.model_copy(update={"test": RouteTest()})})
+    for _ in range(2):
+        node.start()
+        node.dispatch.configure(config, URLS)
+        async with running(node):
+            await node.later(1)
+        assert sorted(url for url, _ in node.notifier.sent) == sorted((URL, OTHER))
+    node.start()
+    node.dispatch.configure(config, URLS)
+    async with running(node):
+        await node.later(7 * 86_400)
+    assert len(node.notifier.sent) == 4
+    assert set(node.notifier.titles) == {"[test] runbookd"}
+    assert node.statuses == ["delivered"] * 4
+
+
+async def test_nobody_is_tested_unless_the_route_says_so(node: Node) -> None:
+    async with running(node):
+        await node.later(14 * 86_400)
+    assert node.notifier.tried == []
 
 
 # ---- killed at each point --------------------------------------------------------------------------------------------

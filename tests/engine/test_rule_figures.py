@@ -27,7 +27,8 @@ def an_evaluator(clock: FakeClock, *rules: RatioRule) -> Evaluate:
 
 def operations(evaluate: Evaluate, clock: FakeClock) -> Operate:
     nobody: Any = None
-    others = dict.fromkeys(("events", "ledger", "ingest", "dispatch", "mitigate", "figures"), nobody)
+    parts = ["events", "ledger", "ingest", "dispatch", "mitigate", "figures", "silences", "explain", "foreign"]
+    others = dict.fromkeys([*parts, "commit"], nobody)
     return Operate(clock=clock, evaluate=evaluate, describe=dict, missing=list, **others)
 
 

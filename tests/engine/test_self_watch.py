@@ -141,6 +141,12 @@ async def test_a_receiver_fails_after_some_attempts(
     assert await engine.news() == ({Condition.NOTIFIER_FAILING: True} if fails else {})
 
 
+async def test_a_receiver_fails_also_when_each_of_three_messages_was_tried_once(engine: Engine) -> None:
+    for said in ({}, {}, {Condition.NOTIFIER_FAILING: True}):
+        engine.sent(QUEUED, error="no route")
+        assert await engine.news() == said
+
+
 async def test_a_receiver_that_was_reached_or_is_gone_fails_no_more(engine: Engine) -> None:
     engine.sent(FAILED, error="no route", to="me")
     engine.sent(FAILED, error="refused", to="you")

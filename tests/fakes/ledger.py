@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from daemon.domain.alert import Alert
+from daemon.domain.alert import Alert, AlertState
 from daemon.domain.audit import AuditEntry
 from daemon.domain.decision import Decision
 from daemon.domain.errors import StoreFailure
@@ -21,6 +21,8 @@ class MemoryLedger:
         self.audit_rows: dict[str, AuditEntry] = {}
         self.silence_rows: dict[str, Silence] = {}
         self.transition_rows: list[Alert] = []
+        self.prunes: list[int] = []
+        """What each call of `prune` found."""
         self.failing = False
 
     async def commit(self, decision: Decision) -> None:
@@ -51,20 +53,46 @@ class MemoryLedger:
         rows = (row for row in self.notification_rows.values() if row.status is NotificationStatus.QUEUED)
         return sorted(rows, key=lambda row: (row.created_at, row.id))
 
-    async def notifications(self, limit: int = 100) -> Sequence[Notification]:
+    async def notifications(self, limit: int = 100, until: int | None = None) -> Sequence[Notification]:
         self._answer()
         newest = sorted(self.notification_rows.values(), key=lambda row: (row.created_at, row.id), reverse=True)
-        return newest[:limit]
+        return [row for row in newest if until is None or row.created_at <= until][:limit]
 
-    async def mitigations(self, limit: int = 200) -> Sequence[Mitigation]:
+    async def mitigations(self, limit: int = 200, until: int | None = None) -> Sequence[Mitigation]:
         self._answer()
         newest = sorted(self.mitigation_rows.values(), key=lambda row: (row.planned_at, row.id), reverse=True)
+        newest = [row for row in newest if until is None or row.planned_at <= until]
         return sorted(newest, key=lambda row: not row.state.is_open)[:limit]
 
-    async def audit(self, limit: int = 200) -> Sequence[AuditEntry]:
+    async def audit(self, limit: int = 200, until: int | None = None) -> Sequence[AuditEntry]:
         self._answer()
-        return list(self.audit_rows.values())[::-1][:limit]
+        return [row for row in list(self.audit_rows.values())[::-1] if until is None or row.at <= until][:limit]
+
+    async def prune(self, before: int, limit: int) -> int:
+        self._answer()
+        moved = [row for row in self.transition_rows if row.since < before][:limit]
+        said = [key for key, row in self.audit_rows.items() if row.at < before][:limit]
+        sent = [key for key, row in sorted(self.notification_rows.items()) if _is_over(row) and row.created_at < before]
+        self.transition_rows = [row for row in self.transition_rows if not any(row is one for one in moved)]
+        for key in said:
+            del self.audit_rows[key]
+        for key in sent[:limit]:
+            del self.notification_rows[key]
+        self.prunes.append(most := max(len(moved), len(said), len(sent[:limit])))
+        return most
+
+    async def prune_foreign(self, before: int, limit: int) -> int:
+        self._answer()
+        over = (AlertState.INACTIVE, AlertState.RESOLVED)
+        ended = [row for row in self.alert_rows.values() if row.source and row.state in over and row.since < before]
+        for row in ended[:limit]:
+            del self.alert_rows[row.fingerprint]
+        return len(ended[:limit])
 
     def _answer(self) -> None:
         if self.failing:
             raise StoreFailure("the ledger was told to fail")
+
+
+def _is_over(row: Notification) -> bool:
+    return row.status is not NotificationStatus.QUEUED

@@ -8,12 +8,16 @@ import msgspec
 
 from daemon.domain.alert import Alert, AlertState, ResolvedBecause, Severity
 from daemon.domain.audit import AuditEntry
-from daemon.domain.errors import Conflict, StoreFailure
+from daemon.domain.errors import Conflict, Misuse, StoreFailure
 from daemon.domain.event import Event, EventIds, Fault, Outcome, Source, Wire
+from daemon.domain.explanation import Decided, Explanation
+from daemon.domain.foreign import Told
 from daemon.domain.labels import fingerprint, labels_of
 from daemon.domain.mitigation import Effect, Mitigation, MitigationState, Mode
 from daemon.domain.notification import Notification, NotificationReason, NotificationStatus
 from daemon.domain.rule_figures import RuleFigures
+from daemon.domain.silence import Silence
+from daemon.logic.silencing import known_labels, mistake_in, new_silence
 from daemon.ports import EventQuery
 
 NOW = 1_795_514_400_000  # 2026-11-24T10:00:00Z
@@ -74,6 +78,18 @@ def some_figures(name: str = "ProviderRateLimited", **changes: Any) -> RuleFigur
         "degraded": False,
     }
     return RuleFigures(**facts | changes)
+
+
+def an_explanation(**changes: Any) -> Explanation:
+    facts: dict[str, Any] = {
+        "alert": "SparkErrorRatio",
+        "at": NOW,
+        "decision": Decided.FIRING,
+        "because": ("critical fired at 09:56:50 UTC with 10 of 50 in 10m (20%, at least 11.2%)",),
+        "figures": {"fired_at": NOW - 190_000, "samples": 50, "bad": 10, "series": []},
+        "not_notified_because": "silenced by jo until 11:00: <planned>",
+    }
+    return Explanation(**facts | changes)
 
 
 def events(count: int = 60) -> list[Event]:
@@ -141,6 +157,9 @@ class FakeOperations:
         self.missing: list[str] = []
         self.standing_still: str | None = None
         self.acted: list[tuple[str, str, str]] = []
+        self.explained: list[tuple[str, int | None]] = []
+        self.explanation = an_explanation()
+        self.heard: list[Told] = []
         self.queries: list[EventQuery] = []
         self.windows: list[float] = []
         self.event_rows = events()
@@ -247,6 +266,7 @@ class FakeOperations:
                 "ProviderRateLimited warning: codex",
             ),
         ]
+        self.silence_rows: list[Silence] = []
         self.audit_rows = [
             AuditEntry(
                 id="a-1",
@@ -313,6 +333,55 @@ class FakeOperations:
 
     async def audit(self) -> Sequence[AuditEntry]:
         return self._stored(self.audit_rows)
+
+    async def explain(self, alert: str, at: int | None) -> Explanation:
+        self._stored(())
+        self.explained.append((alert, at))
+        return replace(self.explanation, alert=alert, at=NOW if at is None else at)
+
+    async def hear(self, told: Sequence[Told]) -> int:
+        self._stored(())
+        self.heard += told
+        return len(told)
+
+    async def acknowledge(self, alert: str, actor: str) -> Sequence[Alert]:
+        rows = [row for row in self.alert_rows if row.is_firing and alert in (row.fingerprint, row.alert)]
+        if not rows:
+            raise Conflict(f"no alert fires that is called {alert}")
+        self.acted.append((alert, "ack", actor))
+        return [replace(row, acknowledged_by=actor.removeprefix("human:")) for row in rows]
+
+    async def silences(self) -> Sequence[Silence]:
+        return self._stored(self.silence_rows)
+
+    async def silence(
+        self,
+        matchers: Mapping[str, str],
+        *,
+        starts_at: int | None = None,
+        ends_at: int | None = None,
+        seconds: float | None = None,
+        actor: str,
+        comment: str = "",
+    ) -> Silence:
+        begin = NOW if starts_at is None else starts_at
+        end = ends_at if seconds is None else begin + round(seconds * 1000)
+        if end is None or (seconds is not None and ends_at is not None):
+            raise Misuse("say when it ends, either by `for`, such as 2h, or by `ends_at`")
+        author = actor.removeprefix("human:")
+        row = new_silence(matchers, starts_at=begin, ends_at=end, author=author, comment=comment, at=NOW)
+        if mistake := mistake_in(row, known_labels((), self.alert_rows), NOW):
+            raise Misuse(mistake)
+        self.silence_rows.append(row)
+        return row
+
+    async def expire_silence(self, silence: str, actor: str) -> Silence:
+        for row in self.silence_rows:
+            if row.id == silence:
+                self.silence_rows.remove(row)
+                self.acted.append((silence, "expire", actor))
+                return replace(row, ends_at=NOW)
+        raise Conflict(f"there is no silence {silence} that has not ended")
 
     async def act(self, mitigation: str, action: str, actor: str) -> Mitigation:
         for row in self.mitigation_rows:

@@ -136,9 +136,16 @@ def test_a_burst_is_a_thirtieth_of_the_window_and_at_most_twenty_seconds(window:
     assert burst_seconds(window) == burst
 
 
-def test_bad_ones_of_one_burst_are_one_piece_and_good_ones_all_count() -> None:
+def test_bad_ones_of_one_burst_are_one_piece_and_its_good_ones_count_in_proportion() -> None:
     buckets = [(10.0, Counts(4, 3)), (20.0, Counts(5, 2)), (30.0, Counts(3, 1)), (90.0, Counts(8, 0))]
-    assert list(pieces(buckets, 20)) == [(2, 1), (1 + 3 + 2 + 2, 2)]
+    assert list(pieces(buckets, 20)) == [(1 + 4 / 5, 1), (2 + 4 / 5 + 2, 2)]
+
+
+def test_on_much_traffic_steady_failures_are_proven_though_each_burst_is_one_piece() -> None:
+    """Two turns a second: there are bad ones in every burst, and their share is that of the whole."""
+    steady = [(age * 10.0, Counts(20, 2)) for age in range(1, 31)]
+    calm = [(300 + age * 10.0, Counts(20, 0)) for age in range(1, 61)]
+    assert surprise(pieces([*steady, *calm], 20), 0.02) < RARE
 
 
 def test_without_bursts_each_bad_one_is_a_piece() -> None:

@@ -17,8 +17,12 @@ def held_by(thing: object) -> int:
         one = waiting.popleft()
         if id(one) not in seen and not isinstance(one, _BEYOND):
             seen[id(one)] = one
-            inside = (
-                {name: kept for name, kept in one.items() if name not in _MEMORIES} if isinstance(one, dict) else one
-            )
-            waiting.extend(gc.get_referents(inside))
+            waiting.extend(_inside(one))
     return len(seen)
+
+
+def _inside(one: object) -> list[object]:
+    """What an object with attributes leads to, without its memories; any other by what the collector knows."""
+    if hasattr(one, "__dict__"):
+        return [kept for name, kept in vars(one).items() if name not in _MEMORIES]
+    return gc.get_referents(one)

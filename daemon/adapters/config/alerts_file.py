@@ -8,7 +8,7 @@ from daemon.adapters.config.built_in import built_in, built_in_names
 from daemon.adapters.config.loops import loop_mistakes
 from daemon.adapters.config.merging import extend, with_defaults
 from daemon.adapters.config.packaged import packaged
-from daemon.adapters.config.receiving import Secrets, receiver_mistakes
+from daemon.adapters.config.receiving import LeadsHome, Secrets, receiver_mistakes
 from daemon.adapters.config.references import LATER, file_mistakes, rule_mistakes
 from daemon.adapters.config.selecting import sources_of
 from daemon.adapters.config.validating import fields_of, validated
@@ -28,6 +28,8 @@ class Loaded:
 
     config: AlertsConfig
     warnings: tuple[Mistake, ...]
+    off: tuple[str, ...] = ()
+    """The names of rules that are switched off."""
 
 
 def load(
@@ -36,22 +38,32 @@ def load(
     rules: Mapping[str, type[Rule]],
     mitigations: Mapping[str, type[MitigationOptions]],
     secrets: Secrets | None = None,
+    leads_home: LeadsHome | None = None,
 ) -> Loaded:
     """The alerts file at a path, with the kinds that there are. Raises `ConfigError` with every mistake.
 
-    `secrets` tells which receivers will hear nothing; without it none is thought to be deaf.
+    `secrets` tells which receivers will hear nothing; without it none is thought to be deaf. What leads
+    to our own proxy is told of.
     """
     tree, mistakes = _read(path)
     beneath = built_in()
     if tree.child("extends").value is not None:
         beneath = extend(beneath, _read(packaged("alerts.yaml"))[0])
     tree = extend(beneath, tree)
-    return _Check(tree, rules, mitigations, mistakes).loaded(secrets or (lambda reference: (reference,)))
+    return _Check(tree, rules, mitigations, mistakes).loaded(secrets or _as_said, leads_home)
 
 
 def without_a_file(rules: Mapping[str, type[Rule]]) -> AlertsConfig:
     """The built-in rules alone: what is wrong with a file can be told before any was loaded."""
-    return _Check(built_in(), rules, {}, []).loaded(lambda reference: (reference,)).config
+    return _Check(built_in(), rules, {}, []).loaded(_as_said).config
+
+
+def _as_said(reference: str, plain: bool = False) -> tuple[str, ...]:
+    return (reference,)
+
+
+def _to_nobody(url: str) -> bool:
+    return False
 
 
 def _read(path: Path) -> tuple[Node, list[Mistake]]:
@@ -78,20 +90,20 @@ class _Check:
     mitigations: Mapping[str, type[MitigationOptions]]
     found: list[Mistake] = field(default_factory=list)
 
-    def loaded(self, secrets: Secrets) -> Loaded:
+    def loaded(self, secrets: Secrets, leads_home: LeadsHome | None = None) -> Loaded:
         config = self._head()
         rules = self._all_rules()
         mitigations = {name: self._mitigation(node) for name, node in self.tree.child("mitigations").map.items()}
         self.found += [
             *file_mistakes(self.tree, self.rules),
-            *receiver_mistakes(self.tree, secrets),
+            *receiver_mistakes(self.tree, secrets, leads_home or _to_nobody),
             *loop_mistakes(self.tree),
         ]
         told = sorted(dict.fromkeys(self.found), key=lambda one: (one.source, one.line or 0, one.column or 0))
         if config is None or not all(one.warning for one in told):
             raise ConfigError([one for one in told if not one.warning])
         whole = config.model_copy(update={"rules": tuple(rules), "mitigations": mitigations})
-        return Loaded(config=_without_later(whole), warnings=tuple(told))
+        return Loaded(config=_without_later(whole), warnings=tuple(told), off=self._off())
 
     def _head(self) -> AlertsConfig | None:
         """Rules and mitigations are left in only where they are not even a list and a map."""
@@ -114,6 +126,10 @@ class _Check:
             if rule is not None and rule.enabled:
                 rules.append(rule)
         return rules
+
+    def _off(self) -> tuple[str, ...]:
+        rules = self.tree.child("rules").list
+        return tuple(node.child("alert").text or "" for node in rules if node.child("enabled").value is False)
 
     def _rule(self, node: Node) -> Rule | None:
         if isinstance(node.value, dict) and "kind" not in node.map and node.child("enabled").value is False:

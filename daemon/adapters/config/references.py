@@ -146,7 +146,6 @@ def _unknown(names: Iterable[Node], known: Collection[str], what: str) -> Iterat
 
 
 def _inhibiting(tree: Node, labels: Collection[str]) -> Iterator[Mistake]:
-    """Whoever names an alert means one that a rule can raise, switched off or not."""
     alerts = {rule.child("alert").text or "" for rule in tree.child("rules").list}
     for inhibit in tree.child("inhibit_rules").list:
         yield from _unknown(inhibit.child("equal").list, labels, "a label")
@@ -154,10 +153,11 @@ def _inhibiting(tree: Node, labels: Collection[str]) -> Iterator[Mistake]:
             for label, wanted in matchers.items():
                 if label not in labels:
                     yield wanted.mistake(f"{quoted(label)} is not a label{did_you_mean(label, labels)}")
-                yield from _unmatched(label, wanted, {"alert": alerts, "severity": {*Severity}})
+                yield from _unmatched(label, wanted, {"alert": alerts, "severity": {*Severity}}.get(label, ()))
 
 
-def _unmatched(label: str, wanted: Node, words: Mapping[str, Collection[str]]) -> Iterator[Mistake]:
-    if wanted.text is not None and label in words:
-        if not any(fnmatchcase(word, wanted.text) for word in words[label]):
-            yield wanted.mistake(f"{quoted(wanted.text)} fits no {label}{did_you_mean(wanted.text, words[label])}")
+def _unmatched(label: str, wanted: Node, words: Collection[str]) -> Iterator[Mistake]:
+    """Alerts of others may have any name."""
+    if words and wanted.text is not None and not any(fnmatchcase(word, wanted.text) for word in words):
+        message = f"{quoted(wanted.text)} fits no {label}{did_you_mean(wanted.text, words)}"
+        yield wanted.mistake(message, warning=label == "alert")

@@ -2,50 +2,71 @@
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from daemon.adapters.config.receiving import is_reference
+from daemon.adapters.config.receiving import LeadsHome, Secrets, is_reference
 from daemon.adapters.config.settings import Settings
 from daemon.adapters.config.settings_types import split_urls
 from daemon.domain.alerts_config import AlertsConfig, Receiver
+from daemon.domain.notification import Channel
 
 NOTIFY_URLS = "notify_urls"
 WITH_HOSTS = frozenset({"http", "https", "json", "jsons", "form", "forms", "xml", "xmls"})
 """Schemes whose host is a host; in others a token stands there."""
 
 
-def resolver(settings: Settings, environ: Mapping[str, str] | None = None) -> Callable[[str], tuple[str, ...]]:
-    """Gives the URLs behind a reference, as they are now; a URL gives itself, and what leads nowhere gives none."""
+def resolver(settings: Settings, environ: Mapping[str, str] | None = None) -> Secrets:
+    """Gives the URLs behind a reference, as they are now, or its plain text; a URL gives itself, and what leads
+    nowhere gives none."""
     variables = os.environ if environ is None else environ
 
-    def resolve(reference: str) -> tuple[str, ...]:
+    def text_of(reference: str) -> str:
         kind, _, name = reference.partition(":")
         if not is_reference(reference):
-            text = reference
-        elif kind == "env":
-            text = variables.get(name, "")
-        elif name == NOTIFY_URLS and settings.notify_urls is not None:
-            text = settings.notify_urls.get_secret_value()
-        else:
-            text = _file(settings.secrets_dir, name)
+            return reference
+        if kind == "env":
+            return variables.get(name, "")
+        if name == NOTIFY_URLS and settings.notify_urls is not None:
+            return settings.notify_urls.get_secret_value()
+        return _file(settings.secrets_dir, name)
+
+    def resolve(reference: str, plain: bool = False) -> tuple[str, ...]:
+        text = text_of(reference)
+        if plain:
+            return (text,) if text else ()
         return tuple(url for url in split_urls(text) if "://" in url)
 
     return resolve
 
 
-def receiver_urls(
-    config: AlertsConfig, settings: Settings, environ: Mapping[str, str] | None = None
-) -> Mapping[str, tuple[str, ...]]:
-    """The Apprise URLs of each receiver; none for one that is switched off, as one of its references leads nowhere."""
+def receiver_channels(
+    config: AlertsConfig, settings: Settings, leads_home: LeadsHome, environ: Mapping[str, str] | None = None
+) -> Mapping[str, tuple[Channel, ...]]:
+    """The channels of each receiver; none for one that is switched off, as one of its references leads nowhere. What
+    leads to our own proxy is left out."""
     resolve = resolver(settings, environ)
 
-    def of(receiver: Receiver) -> tuple[str, ...]:
+    def of(receiver: Receiver) -> tuple[Channel, ...]:
         found = [resolve(reference) for reference in receiver.urls]
-        return tuple(url for urls in found for url in urls) if all(found) else ()
+        headers = {name: text for name, value in receiver.headers.items() for text in resolve(value, plain=True)}
+        if not all(found) or len(headers) < len(receiver.headers):
+            return ()
+        urls = (url for urls in found for url in urls if not leads_home(url))
+        return tuple(Channel(url=url, kind=receiver.kind, headers=headers) for url in urls)
 
     return {receiver.name: of(receiver) for receiver in config.receivers}
+
+
+def heartbeat_url(
+    config: AlertsConfig, settings: Settings, leads_home: LeadsHome, environ: Mapping[str, str] | None = None
+) -> str | None:
+    """Where the heartbeat of the route goes; None when there is none, it leads nowhere, or to our own proxy."""
+    if config.route.heartbeat is None:
+        return None
+    urls = resolver(settings, environ)(config.route.heartbeat.url)
+    return next((url for url in urls if not leads_home(url)), None)
 
 
 def mask(url: str) -> str:

@@ -78,4 +78,5 @@ def _known(model: Any, location: Location) -> Mapping[str, Any]:
             model = fields_of(model)[part]
         else:
             model = next((inner for inner in reversed(get_args(model)) if inner is not Ellipsis), None)
-    return fields_of(model)
+    members = get_args(model) if get_origin(model) in (Union, UnionType) else (model,)
+    return {name: annotation for member in members for name, annotation in fields_of(member).items()}

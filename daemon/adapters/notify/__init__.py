@@ -1,1 +1,1 @@
-"""Apprise, in one child process."""
+"""Apprise and webhooks, in one child process."""

@@ -1,4 +1,4 @@
-"""Apprise in a process of its own: started at the first send, killed at a deadline, ended when idle."""
+"""The notifier's process: started at the first send, killed at a deadline, ended when idle."""
 
 import asyncio
 import json
@@ -8,9 +8,10 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
-from typing import cast
+from typing import Any, cast
 
-from daemon.domain.notification import Delivery, Message
+from daemon.adapters.notify.own_address import Address
+from daemon.domain.notification import Channel, Delivery, Message
 
 COMMAND = (sys.executable, "-P", "-m", "daemon.adapters.notify.child")
 ENVIRONMENT = frozenset(
@@ -21,11 +22,16 @@ ENVIRONMENT = frozenset(
 CHECK_SECONDS = 30.0
 CLOSING_SECONDS = 2.0
 
+Asked = dict[str, Any]
+"""A request to the process, or its answer."""
+
 
 class AppriseProcess:
-    """A `Notifier`. URLs go through a pipe, never into an argument, a log or an error."""
+    """A `Notifier`: Apprise and webhooks. URLs go through a pipe, never into an argument, a log or an error. Nothing
+    is sent to `proxy`, our own."""
 
-    def __init__(self, *, idle_seconds: float = 60.0) -> None:
+    def __init__(self, *, proxy: Address | None = None, idle_seconds: float = 60.0) -> None:
+        self._arguments = () if proxy is None else (proxy[0], str(proxy[1]))
         self._idle_seconds = idle_seconds
         self._child: Child | None = None
         self._children: set[Child] = set()
@@ -38,18 +44,29 @@ class AppriseProcess:
         """The process that would take the next send; None while there is none."""
         return self._child.pid if self._child and not self._child.exited.is_set() else None
 
-    async def send(self, urls: Sequence[str], message: Message, deadline_seconds: float) -> Delivery:
+    async def send(self, channels: Sequence[Channel], message: Message, deadline_seconds: float) -> Delivery:
         """Delivered when at least one channel took it. The others stand in `error` and are not tried again, or the
         first would get it twice."""
-        request = {"title": message.title, "body": message.body, "kind": message.kind}
-        errors = await self._ask_all(urls, request, deadline_seconds)
-        failed = [f"{schema(url)}: {error}" for url, error in zip(urls, errors, strict=True) if error]
-        return Delivery(delivered=len(failed) < len(urls), error="; ".join(failed) or None)
+        requests = [_request(channel, message) for channel in channels]
+        answers = await self._ask_all(requests, deadline_seconds)
+        failed = [
+            f"{schema(channel.url)}: {answer['error']}"
+            for channel, answer in zip(channels, answers, strict=True)
+            if answer["error"]
+        ]
+        waits = [seconds for answer in answers if (seconds := answer.get("retry_after")) is not None]
+        delivered = len(failed) < len(channels)
+        return Delivery(
+            delivered=delivered, error="; ".join(failed) or None, retry_after_seconds=max(waits, default=None)
+        )
 
-    async def instantiates(self, urls: Sequence[str]) -> list[tuple[str, bool, str]]:
-        """Each URL as it may be shown, whether Apprise takes it, and else why not; nothing is sent."""
-        errors = await self._ask_all(urls, {}, CHECK_SECONDS)
-        return [(f"{schema(url)}://…", not error, error) for url, error in zip(urls, errors, strict=True)]
+    async def instantiates(self, channels: Sequence[Channel]) -> list[tuple[str, bool, str]]:
+        """Each channel as it may be shown, whether its URL is one, and else why not; nothing is sent."""
+        answers = await self._ask_all([_look(channel) for channel in channels], CHECK_SECONDS)
+        return [
+            (f"{schema(channel.url)}://…", not answer["error"], answer["error"])
+            for channel, answer in zip(channels, answers, strict=True)
+        ]
 
     async def close(self) -> None:
         """Ends the process; what is being sent fails."""
@@ -63,11 +80,11 @@ class AppriseProcess:
         for child in self._children:
             child.kill()
 
-    async def _ask_all(self, urls: Sequence[str], request: dict[str, str], deadline_seconds: float) -> list[str]:
-        return await asyncio.gather(*(self._ask({"url": url, **request}, deadline_seconds) for url in urls))
+    async def _ask_all(self, requests: Sequence[Asked], deadline_seconds: float) -> list[Asked]:
+        return await asyncio.gather(*(self._ask(request, deadline_seconds) for request in requests))
 
-    async def _ask(self, request: dict[str, str], deadline_seconds: float) -> str:
-        """What went wrong, or nothing."""
+    async def _ask(self, request: Asked, deadline_seconds: float) -> Asked:
+        """`error` says what went wrong, or nothing."""
         child: Child | None = None
         try:
             async with asyncio.timeout(deadline_seconds):
@@ -76,11 +93,11 @@ class AppriseProcess:
         except TimeoutError:
             if child is self._child:
                 self._retire()
-            return f"no answer within {deadline_seconds:g} s"
+            return {"error": f"no answer within {deadline_seconds:g} s"}
         except ChildDied:
-            return "the notifier's process died"
+            return {"error": "the notifier's process died"}
         except OSError as failure:
-            return f"the notifier's process does not start ({failure.strerror})"
+            return {"error": f"the notifier's process does not start ({failure.strerror})"}
         finally:
             if child is not None and not child.waiting:
                 self._leave(child)
@@ -91,7 +108,7 @@ class AppriseProcess:
             if self._idle is not None:
                 self._idle.cancel()
             if self.pid is None or self._child is None:
-                self._child = await start()
+                self._child = await start(self._arguments)
                 self._children = {self._child, *(child for child in self._children if not child.exited.is_set())}
             return self._child
 
@@ -122,7 +139,7 @@ class Child(asyncio.SubprocessProtocol):
     """One process, and those who wait for its answers."""
 
     def __init__(self) -> None:
-        self.waiting: dict[int, asyncio.Future[str]] = {}
+        self.waiting: dict[int, asyncio.Future[Asked]] = {}
         self.exited = asyncio.Event()
         self._numbers = count(1)
         self._unread = b""
@@ -131,8 +148,8 @@ class Child(asyncio.SubprocessProtocol):
         self._transport = cast(asyncio.SubprocessTransport, transport)
         self.pid = self._transport.get_pid()
 
-    async def ask(self, request: dict[str, str]) -> str:
-        """The error that it answers. Raises `ChildDied`."""
+    async def ask(self, request: Asked) -> Asked:
+        """What it answers. Raises `ChildDied`."""
         number = next(self._numbers)
         self.waiting[number] = asyncio.get_running_loop().create_future()
         try:
@@ -147,7 +164,7 @@ class Child(asyncio.SubprocessProtocol):
             answer = json.loads(line)
             future = self.waiting.get(answer["id"])
             if future is not None and not future.done():
-                future.set_result(answer["error"])
+                future.set_result(answer)
 
     def process_exited(self) -> None:
         self.exited.set()
@@ -170,13 +187,24 @@ class Child(asyncio.SubprocessProtocol):
         return cast(asyncio.WriteTransport, self._transport.get_pipe_transport(0))
 
 
-async def start() -> Child:
+async def start(arguments: Sequence[str]) -> Child:
     """A new process, with as little of our environment as it needs. Raises OSError."""
     environment = {name: value for name, value in os.environ.items() if name in ENVIRONMENT}
     _, child = await asyncio.get_running_loop().subprocess_exec(
-        Child, *COMMAND, stderr=asyncio.subprocess.DEVNULL, env=environment, start_new_session=True
+        Child, *COMMAND, *arguments, stderr=asyncio.subprocess.DEVNULL, env=environment, start_new_session=True
     )
     return child
+
+
+def _request(channel: Channel, message: Message) -> Asked:
+    if channel.kind == "webhook":
+        headers = {**channel.headers, **({"Idempotency-Key": message.id} if message.id else {})}
+        return {"webhook": channel.url, "headers": headers, "payload": message.structured}
+    return {"url": channel.url, "title": message.title, "body": message.body, "type": message.kind}
+
+
+def _look(channel: Channel) -> Asked:
+    return {"webhook": channel.url} if channel.kind == "webhook" else {"url": channel.url}
 
 
 def schema(url: str) -> str:

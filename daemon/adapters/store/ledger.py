@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, Table, case, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, Table, case, delete, select
 
 from daemon.adapters.store import tables
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.dialects import add, put
-from daemon.domain.alert import Alert
+from daemon.domain.alert import Alert, AlertState
 from daemon.domain.audit import AuditEntry
 from daemon.domain.decision import Decision
 from daemon.domain.mitigation import Mitigation, MitigationState
@@ -19,6 +19,7 @@ from daemon.domain.silence import Silence
 T = TypeVar("T")
 
 OPEN = tuple(state for state in MitigationState if state.is_open)
+OVER = (AlertState.INACTIVE, AlertState.RESOLVED)
 
 
 class DatabaseLedger:
@@ -63,23 +64,47 @@ class DatabaseLedger:
         statement = select(tables.notification).where(columns.status == NotificationStatus.QUEUED)
         return await self._read(Notification, statement.order_by(columns.created_at, columns.id))
 
-    async def notifications(self, limit: int = 100) -> Sequence[Notification]:
+    async def notifications(self, limit: int = 100, until: int | None = None) -> Sequence[Notification]:
         """Newest first."""
         columns = tables.notification.columns
-        newest = select(tables.notification).order_by(columns.created_at.desc(), columns.id.desc())
-        return await self._read(Notification, newest.limit(limit))
+        those = _by(select(tables.notification), columns.created_at, until)
+        return await self._read(Notification, those.order_by(columns.created_at.desc(), columns.id.desc()).limit(limit))
 
-    async def mitigations(self, limit: int = 200) -> Sequence[Mitigation]:
+    async def mitigations(self, limit: int = 200, until: int | None = None) -> Sequence[Mitigation]:
         """Open rows first, then ended ones, newest first."""
         columns = tables.mitigation.columns
         ended = case((columns.state.in_(OPEN), 0), else_=1)
-        newest = select(tables.mitigation).order_by(ended, columns.planned_at.desc(), columns.id.desc())
+        those = _by(select(tables.mitigation), columns.planned_at, until)
+        newest = those.order_by(ended, columns.planned_at.desc(), columns.id.desc())
         return await self._read(Mitigation, newest.limit(limit))
 
-    async def audit(self, limit: int = 200) -> Sequence[AuditEntry]:
+    async def audit(self, limit: int = 200, until: int | None = None) -> Sequence[AuditEntry]:
         """Newest first: what was written last stands first."""
         columns = [column for column in tables.audit.columns if column.name != "place"]
-        return await self._read(AuditEntry, select(*columns).order_by(tables.audit.columns.place.desc()).limit(limit))
+        those = _by(select(*columns), tables.audit.columns.at, until)
+        return await self._read(AuditEntry, those.order_by(tables.audit.columns.place.desc()).limit(limit))
+
+    async def prune(self, before: int, limit: int) -> int:
+        """In one transaction."""
+        transition, audit, sent = tables.transition, tables.audit, tables.notification
+
+        def work(connection: Connection) -> int:
+            ended = sent.columns.status != NotificationStatus.QUEUED
+            old = sent.columns.created_at < before
+            return max(
+                _delete_oldest(connection, transition.columns.place, transition.columns.since < before, limit),
+                _delete_oldest(connection, audit.columns.place, audit.columns.at < before, limit),
+                _delete_oldest(connection, sent.columns.id, ended & old, limit),
+            )
+
+        return await self._database.write(work)
+
+    async def prune_foreign(self, before: int, limit: int) -> int:
+        columns = tables.alert.columns
+        those = (columns.source != "") & columns.state.in_(OVER) & (columns.since < before)
+        return await self._database.write(
+            lambda connection: _delete_oldest(connection, columns.fingerprint, those, limit)
+        )
 
     async def _read(self, made: Callable[..., T], statement: Select[Any]) -> Sequence[T]:
         def work(connection: Connection) -> Sequence[T]:
@@ -92,3 +117,15 @@ def _rows(table: Table, things: Sequence[Any]) -> list[dict[str, Any]]:
     names = [column.name for column in table.columns if column.name != "place"]
     values = attrgetter(*names)
     return [dict(zip(names, values(thing), strict=True)) for thing in things]
+
+
+def _by(those: Select[Any], when: ColumnElement[Any], until: int | None) -> Select[Any]:
+    return those if until is None else those.where(when <= until)
+
+
+def _delete_oldest(connection: Connection, key: Column[Any], those: ColumnElement[bool], limit: int) -> int:
+    """How many there were: each of these tables is small enough to be looked through."""
+    found = connection.execute(select(key).where(those).order_by(key).limit(limit)).scalars().all()
+    if found:
+        connection.execute(delete(key.table).where(key.in_(found)))
+    return len(found)

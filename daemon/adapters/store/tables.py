@@ -15,6 +15,7 @@ from sqlalchemy import (
     Column,
     Dialect,
     Double,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -307,6 +308,8 @@ transition = _table(
     *_of_an_alert(_some("fingerprint", Text)),
 )
 """Every row that an alert has had."""
+
+Index("transition_alert_since", transition.columns.alert, transition.columns.since)
 
 silence = _table(
     "silence",

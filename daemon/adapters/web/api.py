@@ -2,9 +2,8 @@
 
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, get_args, get_type_hints
 
@@ -13,11 +12,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from daemon.adapters.web import shapes
+from daemon.adapters.web import shapes, silencing
+from daemon.adapters.web.asking import actor, epoch_ms
 from daemon.adapters.web.problems import BadParameter
 from daemon.domain.event import EVENT_FIELDS, Event
+from daemon.domain.foreign import Told
 from daemon.domain.selection import CLOSED
 from daemon.domain.units import parse_duration
+from daemon.logic import foreign_reading
 from daemon.ports import EventQuery, Operations
 
 PREFIX = "/api/v1"
@@ -25,7 +27,8 @@ ACTIONS = ("apply", "approve", "revert", "hold", "release")
 SHOWN_STATES = ("pending", "firing", "resolved")
 DEFAULT_WINDOW, LONGEST_WINDOW = "10m", 400 * 86_400.0
 DEFAULT_LIMIT, HIGHEST_LIMIT = 100, 1000
-ACTOR = re.compile(r"[\w.@-]{1,64}")
+LONGEST_ALERT = 200
+LARGEST_TOLD, LARGEST_MESSAGE = 1 << 20, 64 << 10
 
 Parameters = Mapping[str, str]
 Answer = Callable[[Operations, Request], Awaitable[Any]]
@@ -42,6 +45,8 @@ class Endpoint:
     summary: str
     parameters: Parameters = field(default_factory=dict)
     answer: Answer
+    largest_body: int | None = None
+    """Bytes; None for the limit of the whole port."""
 
 
 async def _status(operations: Operations, _: Request) -> Any:
@@ -102,11 +107,37 @@ async def _audit(operations: Operations, _: Request) -> Any:
     return {"audit": [shapes.audit_entry(entry) for entry in await operations.audit()]}
 
 
+async def _explain(operations: Operations, request: Request) -> Any:
+    name, text = request.query_params.get("alert", ""), request.query_params.get("at")
+    if not 0 < len(name) <= LONGEST_ALERT:
+        raise BadParameter("alert", f"must be the name of an alert, of at most {LONGEST_ALERT} characters")
+    at = None if text is None else epoch_ms("at", text)
+    return shapes.explanation(await operations.explain(name, at))
+
+
+async def _hear_alertmanager(operations: Operations, request: Request) -> Any:
+    return await _hear(operations, request, foreign_reading.alertmanager)
+
+
+async def _hear_slack(operations: Operations, request: Request) -> Any:
+    if request.state.door != "hook":
+        raise HTTPException(404)
+    return await _hear(operations, request, foreign_reading.slack)
+
+
+async def _hear(operations: Operations, request: Request, read: Callable[[Any], Sequence[Told]]) -> Any:
+    try:
+        told = read(json.loads(await request.body()))
+    except (ValueError, RecursionError) as error:
+        raise BadParameter("body", str(error)) from None
+    return {"heard": await operations.hear(told)}
+
+
 async def _act(operations: Operations, request: Request) -> Any:
     action = request.path_params["action"]
     if action not in ACTIONS:
         raise HTTPException(404)
-    return shapes.mitigation(await operations.act(request.path_params["mitigation"], action, _actor(request)))
+    return shapes.mitigation(await operations.act(request.path_params["mitigation"], action, actor(request)))
 
 
 async def _openapi(_: Operations, __: Request) -> Any:
@@ -142,6 +173,40 @@ ENDPOINTS = (
         },
         answer=_events,
     ),
+    Endpoint(
+        path="/explain",
+        summary="Why an alert fired or not, was sent or not, acted or not",
+        parameters={"alert": "The name of an alert", "at": "An instant that has been; now unless said"},
+        answer=_explain,
+    ),
+    Endpoint(
+        method="POST",
+        path="/alerts/alertmanager",
+        summary="Alerts of others: the body of Alertmanager's webhook, version 4",
+        answer=_hear_alertmanager,
+        largest_body=LARGEST_TOLD,
+    ),
+    Endpoint(
+        method="POST",
+        path="/hooks/slack/{key}",
+        summary="A message as Slack takes it, such as TrueNAS sends; the key is the token of this door",
+        answer=_hear_slack,
+        largest_body=LARGEST_MESSAGE,
+    ),
+    Endpoint(
+        method="POST",
+        path="/alerts/{alert}/ack",
+        summary="Acknowledges what fires of a fingerprint's episode or of an alert's name: it is repeated no more",
+        answer=silencing.acknowledge,
+    ),
+    Endpoint(path="/silences", summary="Silences that have not ended", answer=silencing.silences),
+    Endpoint(
+        method="POST",
+        path="/silences",
+        summary=f"A new silence, as a JSON object: {', '.join(silencing.FIELDS)}; 400 says what is wrong",
+        answer=silencing.silence,
+    ),
+    Endpoint(method="DELETE", path="/silences/{silence}", summary="Ends a silence, by its id", answer=silencing.expire),
     Endpoint(path="/mitigations", summary="The journal: open rows first", answer=_mitigations),
     Endpoint(path="/notifications", summary="Messages, newest first", answer=_notifications),
     Endpoint(path="/audit", summary="Who did what, why, and what came of it", answer=_audit),
@@ -168,7 +233,7 @@ def _route(endpoint: Endpoint, operations: Operations) -> Route:
                 raise BadParameter(name, f"is not a parameter of {endpoint.path} (it takes: {known})")
         return json_response(await endpoint.answer(operations, request))
 
-    return Route(PREFIX + endpoint.path, answer, methods=[endpoint.method])
+    return Route(PREFIX + endpoint.path, answer, methods=[endpoint.method], max_body_size=endpoint.largest_body)
 
 
 def json_response(body: Any, status: int = 200) -> Response:
@@ -219,13 +284,6 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-def _actor(request: Request) -> str:
-    name = request.headers.get("x-runbookd-actor", request.state.door)
-    if not ACTOR.fullmatch(name):
-        raise BadParameter("X-Runbookd-Actor", "must be 1 to 64 letters, digits, dots, dashes or @")
-    return f"human:{name}"
-
-
 def _whole(text: str, name: str, *, highest: int) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) < 20 and 1 <= int(text) <= highest):
         raise BadParameter(name, f"must be a whole number from 1 to {highest}")
@@ -240,17 +298,9 @@ def _event_value(name: str, text: str) -> str:
     if bool in types and text not in ("true", "false"):
         raise BadParameter(name, "must be true or false")
     if name.endswith("_at"):
-        return _epoch_ms(name, text)
+        return str(epoch_ms(name, text))
     if int in types and not re.fullmatch(r"-?\d{1,19}", text, re.ASCII):
         raise BadParameter(name, "must be a whole number")
     if float in types and not re.fullmatch(r"-?\d{1,15}(\.\d{1,9})?", text, re.ASCII):
         raise BadParameter(name, "must be a number")
     return text
-
-
-def _epoch_ms(name: str, text: str) -> str:
-    try:
-        at = datetime.fromisoformat(text)
-        return str((at - shapes.EPOCH) // timedelta(milliseconds=1))
-    except (ValueError, TypeError):
-        raise BadParameter(name, "must be an instant such as 2026-11-24T10:00:00.000Z") from None

@@ -10,7 +10,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from daemon.adapters.web import api, metrics
+from daemon.adapters.web import api, metrics, silencing
 from daemon.adapters.web.guard import Guard, Sessions
 from daemon.adapters.web.page import Page
 from daemon.adapters.web.problems import HANDLERS
@@ -19,7 +19,7 @@ from daemon.ports import Clock, Operations
 
 STATIC = Path(__file__).with_name("static")
 LARGEST_BODY = 4096
-"""The login form is the only body that is read."""
+"""Of a form, a silence or an acknowledgement."""
 
 
 def build(operations: Operations, *, token: str, version: str, allowed_hosts: Iterable[str], clock: Clock) -> ASGIApp:
@@ -44,8 +44,10 @@ def build(operations: Operations, *, token: str, version: str, allowed_hosts: It
         Route("/readyz", readyz),
         Route("/metrics", exposition),
         Route("/", page.overview),
+        Route("/explain", page.explain),
         Route("/login", page.login, methods=["GET", "POST"]),
         Mount("/static", StaticFiles(directory=STATIC)),
+        *silencing.forms(operations),
         *api.routes(operations),
     ]
     inside = Starlette(routes=routes, exception_handlers=HANDLERS, max_body_size=LARGEST_BODY)

@@ -17,7 +17,10 @@ from daemon.ports import Clock
 
 COOKIE = "runbookd_session"
 SESSION_SECONDS = 12 * 3600
+PAGES = frozenset({"/", "/explain"})
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/login"})
+HOOKS = "/api/v1/hooks/slack/"
+"""What follows is the key: who posts here can send nothing but an address."""
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 HEADERS = {
@@ -29,6 +32,11 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
+
+
+def hook_key(token: str) -> str:
+    """The key in the address of the hook: it is good for this door alone, and leads to no token."""
+    return hmac.new(token.encode(), b"runbookd slack hook", sha256).hexdigest()[:32]
 
 
 class Sessions:
@@ -43,6 +51,10 @@ class Sessions:
     def is_token(self, text: str) -> bool:
         """Compares in constant time."""
         return hmac.compare_digest(text.encode(), self._token)
+
+    def is_hook(self, path: str) -> bool:
+        """Whether a path is the hook's, with its key; compares in constant time."""
+        return hmac.compare_digest(path.encode(), (HOOKS + hook_key(self._token.decode())).encode())
 
     def issue(self) -> str:
         """A cookie value that is good for `SESSION_SECONDS`."""
@@ -90,13 +102,15 @@ class Guard:
             return problem(403, "A page of another origin may not do this.")
         if path in OPEN_PATHS or path.startswith("/static/"):
             return None
-        if self._has_token(headers):
+        if scope["method"] == "POST" and self._sessions.is_hook(path):
+            scope.setdefault("state", {})["door"] = "hook"
+        elif self._has_token(headers):
             scope.setdefault("state", {})["door"] = "token"
         elif self._has_session(headers):
             if not reading and "origin" not in headers:
                 return problem(403, "A session may act only from its own page.")
             scope.setdefault("state", {})["door"] = "session"
-        elif path == "/" and reading:
+        elif path in PAGES and reading:
             return RedirectResponse("/login", 303)
         else:
             challenge = {"www-authenticate": 'Bearer realm="runbookd"'}

@@ -1,6 +1,7 @@
-"""The page: one server-rendered, read-only answer to "what is going on?", and the form that lets a person in."""
+"""The page: one server-rendered answer to "what is going on?", and the form that lets a person in."""
 
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from glob import escape
 from itertools import groupby
 from typing import Any, TypeVar
 from urllib.parse import parse_qs
@@ -18,6 +19,7 @@ from daemon.domain.units import say_duration, say_ratio
 from daemon.ports import Clock, EventQuery, Operations
 
 WINDOW_SECONDS = 600.0
+LONGEST_NAME = 200
 TAIL, RESOLVED, MESSAGES, ENDED = 30, 5, 5, 3
 
 ABSENT = "\N{EN DASH}"
@@ -37,6 +39,12 @@ class Page:
     async def overview(self, _: Request) -> Response:
         """`GET /`."""
         return self._render("overview.html", **await self._read())
+
+    async def explain(self, request: Request) -> Response:
+        """`GET /explain?alert=`: why it fired or not, was sent or not, acted or not, at this moment."""
+        name = request.query_params.get("alert", "")[:LONGEST_NAME]
+        told = await _or(self._operations.explain(name, None), None)
+        return self._render("explain.html", alert=name, told=told, code=200 if told else 503)
 
     async def login(self, request: Request) -> Response:
         """`GET /login`: the form; `POST /login`: a session cookie for the right token."""
@@ -77,6 +85,7 @@ class Page:
             "ended_mitigations": [row for row in mitigations if not row.state.is_open][:ENDED],
             "alert_names": {row.fingerprint: row.alert for row in alerts},
             "wanted_by": lambda alert: shapes.wanted_by(alert, mitigations),
+            "silences": await _or(operations.silences(), ()),
             "messages": (await _or(operations.notifications(), ()))[:MESSAGES],
             "events": await _or(operations.events(EventQuery(limit=TAIL)), None),
         }
@@ -103,10 +112,12 @@ def _troubles(status: Mapping[str, Any]) -> Sequence[str]:
     """What is wrong with ourselves, in words."""
     upstream, store, config = (status.get(part) or {} for part in ("upstream", "store", "config"))
     dropped = (status.get("spool") or {}).get("dropped_total") or 0
+    cut_off = (status.get("receivers") or {}).get("cut_off") or ()
     said = (
         (upstream.get("reachable") is False, "the upstream does not answer"),
         (store.get("ok") is False, "the store does not answer: what is shown may be old"),
         (config.get("ok") is False, "the alerts file is broken: the last good rules are in force"),
+        (bool(cut_off), f"messages do not arrive: {', '.join(cut_off)} cannot be reached"),
         (dropped > 0, f"{dropped} events were dropped: figures are too low"),
     )
     return [text for wrong, text in said if wrong]
@@ -131,6 +142,7 @@ def _environment(clock: Clock, version: str) -> Environment:
         "count": _count,
         "duration": say_duration,
         "plain": _plain,
+        "exactly": escape,
     }
     return environment
 

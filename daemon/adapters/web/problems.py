@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ExceptionHandler
 
-from daemon.domain.errors import Conflict, StoreFailure
+from daemon.domain.errors import Conflict, Misuse, StoreFailure
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +46,10 @@ def _conflict(_: Request, error: Exception) -> Response:
     return problem(409, str(error))
 
 
+def _misuse(_: Request, error: Exception) -> Response:
+    return problem(400, str(error))
+
+
 def _store_failure(_: Request, error: Exception) -> Response:
     log.warning("the store refused a reading door: %s", error)
     return problem(503, "The store does not answer; try again soon.", headers={"retry-after": "5"})
@@ -59,6 +63,7 @@ HANDLERS: dict[type[Exception], ExceptionHandler] = {
     HTTPException: _http,
     BadParameter: _bad_parameter,
     Conflict: _conflict,
+    Misuse: _misuse,
     StoreFailure: _store_failure,
     Exception: _internal,
 }

@@ -8,9 +8,11 @@ from urllib.parse import urlsplit, urlunsplit
 from daemon.domain.alert import Alert, AlertState
 from daemon.domain.audit import AuditEntry
 from daemon.domain.event import EVENT_FIELDS, Event
+from daemon.domain.explanation import Explanation
 from daemon.domain.mitigation import Mitigation
 from daemon.domain.notification import Notification
 from daemon.domain.rule_figures import RuleFigures
+from daemon.domain.silence import Silence
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -85,6 +87,7 @@ def alert(alert: Alert, mitigations: Sequence[Mitigation]) -> dict[str, Any]:
         "degraded": alert.degraded,
         "acknowledged_by": alert.acknowledged_by,
         "silenced": alert.silenced,
+        "muted_by": alert.muted_by,
     }
 
 
@@ -100,6 +103,19 @@ def rule(rule: RuleFigures) -> dict[str, Any]:
         "displaced": rule.displaced,
         "error": rule.error,
         "degraded": rule.degraded,
+    }
+
+
+def explanation(told: Explanation) -> dict[str, Any]:
+    """The answer to `/explain`."""
+    return {
+        "alert": told.alert,
+        "at": instant(told.at),
+        "decision": told.decision,
+        "because": told.because,
+        "figures": _instants_written(told.figures),
+        "not_notified_because": told.not_notified_because,
+        "not_acted_because": told.not_acted_because,
     }
 
 
@@ -152,6 +168,19 @@ def notification(row: Notification) -> dict[str, Any]:
         "created_at": instant(row.created_at),
         "delivered_at": instant(row.delivered_at),
         "error": row.error,
+    }
+
+
+def silence(row: Silence) -> dict[str, Any]:
+    """One row of `/silences`."""
+    return {
+        "id": row.id,
+        "matchers": dict(row.matchers),
+        "starts_at": instant(row.starts_at),
+        "ends_at": instant(row.ends_at),
+        "author": row.author,
+        "comment": row.comment,
+        "created_at": instant(row.created_at),
     }
 
 

@@ -8,11 +8,12 @@ from pydantic import Field, model_validator
 
 from daemon.domain.alert import Severity
 from daemon.domain.alerts_config import Level, Rule, SelectionSpec
-from daemon.domain.sample import Band, Query, Reading, Verdict
+from daemon.domain.sample import Band, Counts, Query, Reading, Verdict
 from daemon.domain.selection import Selection
 from daemon.domain.units import Duration, Ratio
 from daemon.logic.counting import counted, key_of, spec
 from daemon.logic.evidence import Guards, alpha, burst_seconds, lower_bound, pieces, quantile, surprise
+from daemon.logic.reasons import Thresholds, in_a_row, nothing_counted, proof, rarity, seen
 
 EXAMPLE = """\
 - alert: ProviderErrorRatio
@@ -133,6 +134,29 @@ class RatioRule(Rule):
             since=reading.row.since if raises_by_row else None,
         )
 
+    def why(self, severity: Severity, reading: Reading) -> list[str]:
+        """The figures of the window that decides, and each guard that is not passed."""
+        level, guards = self.levels[severity], self._guards
+        verdict = self.judge(severity, reading)
+        if not verdict.samples:
+            return [nothing_counted(verdict.window_seconds)]
+        counts = Counts(verdict.samples, verdict.bad)
+        thresholds = Thresholds(above=level.above, clears_below=level.clears_below)
+        confidence = None if self.confidence == "none" else self.confidence
+        is_row = guards.is_row(reading.row) and verdict.raises
+        return [
+            seen(counts, verdict.window_seconds),
+            *proof(guards, thresholds, counts, confidence),
+            *(self._chance_words(level, reading) if verdict.suspects and not verdict.raises else ()),
+            *in_a_row(guards, reading.row, self._for(level), raises=is_row),
+        ]
+
+    def _chance_words(self, level: RatioLevel, reading: Reading) -> list[str]:
+        if (once_in := self._once_in(level)) is None:
+            return []
+        said = rarity(pieces(reading.buckets(), self._burst(level, reading)), self._normal, self.window, once_in)
+        return [said] if said else []
+
     def _once_in(self, level: RatioLevel) -> float | None:
         once_in = self.once_in if level.once_in is None else level.once_in
         return None if once_in == "none" else once_in
@@ -143,13 +167,19 @@ class RatioRule(Rule):
         return self._once_in(level) is None or reading.at - reading.began_at < self.window * 1000
 
     def _lasts(self, level: RatioLevel, reading: Reading) -> bool:
-        return self._guards.is_lasting_row(reading.row, self.for_ if level.for_ is None else level.for_)
+        return self._guards.is_lasting_row(reading.row, self._for(level))
+
+    def _for(self, level: RatioLevel) -> float:
+        return self.for_ if level.for_ is None else level.for_
+
+    def _burst(self, level: RatioLevel, reading: Reading) -> float:
+        return 0.0 if self._trusts(level, reading) else burst_seconds(self.window)
 
     def _may_be_chance(self, level: RatioLevel, reading: Reading) -> bool:
         if (once_in := self._once_in(level)) is None:
             return False
-        burst = 0.0 if self._trusts(level, reading) else burst_seconds(self.window)
-        return surprise(pieces(reading.buckets(), burst), self._normal) > alpha(self.window, once_in)
+        found = pieces(reading.buckets(), self._burst(level, reading))
+        return surprise(found, self._normal) > alpha(self.window, once_in)
 
 
 OPTIONS = RatioRule

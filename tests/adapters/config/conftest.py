@@ -1,11 +1,13 @@
 """An alerts file in a directory of its own, named as a person would name it."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from daemon.adapters.config.alerts_file import Loaded, load
+from daemon.adapters.notify.own_address import leads_home
 from daemon.app.shelf import scan
 
 SHELVES = scan()
@@ -23,7 +25,8 @@ def load_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
             Path("alerts.yaml"),
             rules=SHELVES.rules,
             mitigations=SHELVES.mitigations,
-            secrets=lambda reference: (reference,) if reference in resolving else (),
+            secrets=lambda reference, plain=False: (reference,) if reference in resolving else (),
+            leads_home=partial(leads_home, proxy=("127.0.0.1", 8318)),
         )
 
     return loaded

@@ -217,6 +217,8 @@ def test_rules_are_switched_off_and_added(load_text: Load) -> None:
     names = [rule.alert for rule in own_rules(load_text(EXTENDS + rule() + off).config)]
     assert {"ThinkingMismatch", "SparkErrorRatio"} < set(before)
     assert names == [name for name in before if name not in ("ThinkingMismatch", "SparkErrorRatio")] + ["A"]
+    assert {"ThinkingMismatch", "SparkErrorRatio"} <= set(load_text(EXTENDS + rule() + off).off)
+    assert "A" not in load_text(EXTENDS + rule() + off).off
 
 
 def test_anchors_are_known(load_text: Load) -> None:

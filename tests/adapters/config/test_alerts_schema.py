@@ -115,6 +115,20 @@ STATE = {"alert": "A", "kind": "state", "field": "quota_exhausted", "levels": {"
         ({"selections": {"a": {"refresh_state": "failed", "fault": "overloaded"}}}, False),
         ({"extends": "runbok"}, False),
         ({"recievers": []}, False),
+        ({"time_intervals": {"night": {"schedule": "22:00-07:00", "timezone": "Europe/Berlin"}}}, True),
+        ({"time_intervals": {"night": {"timezone": "UTC"}}}, False),
+        ({"route": {"mute_time_intervals": ["night"], "flap": {"episodes": 3, "within": "1h"}}}, True),
+        ({"route": {"flap": {"within": 60}}}, False),
+        (
+            {
+                "inhibit_rules": [
+                    {"source_matchers": {"alert": "A*"}, "target_matchers": {"alert": "B"}, "equal": ["x"]}
+                ]
+            },
+            True,
+        ),
+        ({"inhibit_rules": [{"source_matchers": {"alert": "A"}, "target_matchers": {}}]}, False),
+        ({"inhibit_rules": [{"source_matchers": {"alert": "A"}}]}, False),
     ],
 )
 def test_what_an_editor_marks(content: dict[str, Any], is_right: bool) -> None:

@@ -1,13 +1,16 @@
 """References to secrets: resolved at use, switched off when they lead nowhere, and never shown."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from daemon.adapters.config.secrets import mask, receiver_urls, resolver
-from daemon.adapters.config.settings import load_settings
-from daemon.domain.alerts_config import AlertsConfig, Receiver
+from daemon.adapters.config.secrets import heartbeat_url, mask, receiver_channels, resolver
+from daemon.adapters.config.settings import Settings, load_settings
+from daemon.adapters.notify.own_address import leads_home
+from daemon.domain.alerts_config import AlertsConfig, Heartbeat, Receiver, Route
 
+IS_LOOP = partial(leads_home, proxy=("127.0.0.1", 8318))
 ENVIRON = {"CHAT": "slack://a/b json://c", "WORDS": "no url", "EMPTY": ""}
 
 
@@ -59,11 +62,54 @@ def test_a_receiver_with_a_reference_that_leads_nowhere_is_off_and_no_other(secr
         )
     )
     settings = load_settings(environ={"HOME": "/h", "CREDENTIALS_DIRECTORY": str(secrets)})
-    assert receiver_urls(config, settings, ENVIRON) == {
-        "operators": ("json://ops", "slack://a/b", "json://c"),
-        "off": (),
-        "deaf": (),
+    assert urls_of(config, settings) == {
+        "operators": ["json://ops", "slack://a/b", "json://c"],
+        "off": [],
+        "deaf": [],
     }
+
+
+def urls_of(config: AlertsConfig, settings: Settings) -> dict[str, list[str]]:
+    found = receiver_channels(config, settings, IS_LOOP, ENVIRON)
+    return {name: [channel.url for channel in channels] for name, channels in found.items()}
+
+
+def test_a_webhook_has_its_headers_and_is_off_without_one_of_them(secrets: Path) -> None:
+    headers = {"Authorization": "env:WORDS", "X-Team": "ops"}
+    config = AlertsConfig(
+        receivers=(
+            Receiver(name="hook", kind="webhook", urls=("https://h/",), headers=headers),
+            Receiver(name="off", kind="webhook", urls=("https://h/",), headers={"Authorization": "secret:none"}),
+        )
+    )
+    settings = load_settings(environ={"HOME": "/h", "CREDENTIALS_DIRECTORY": str(secrets)})
+    found = receiver_channels(config, settings, IS_LOOP, ENVIRON)
+    (channel,) = found["hook"]
+    assert (channel.kind, channel.headers) == ("webhook", {"Authorization": "no url", "X-Team": "ops"})
+    assert found["off"] == ()
+    assert "no url" not in repr(channel)
+    assert "https" not in repr(channel)
+
+
+def test_what_leads_to_our_own_proxy_is_left_out(secrets: Path) -> None:
+    urls = ("json://127.1:8318/", "json://ops", "http://localhost:8318/hook")
+    config = AlertsConfig(
+        receivers=(Receiver(name="operators", urls=urls),),
+        route=Route(heartbeat=Heartbeat(url="http://[::1]:8318/beat")),
+    )
+    settings = load_settings(environ={"HOME": "/h"})
+    assert urls_of(config, settings) == {"operators": ["json://ops"]}
+    assert heartbeat_url(config, settings, IS_LOOP, ENVIRON) is None
+
+
+@pytest.mark.parametrize(
+    ("reference", "url"), [("https://h/b", "https://h/b"), ("secret:beat", "https://h/s"), ("secret:none", None)]
+)
+def test_a_heartbeat_has_a_url_or_there_is_none(secrets: Path, reference: str, url: str | None) -> None:
+    (secrets / "beat").write_text("https://h/s\n")
+    settings = load_settings(environ={"HOME": "/h", "CREDENTIALS_DIRECTORY": str(secrets)})
+    assert heartbeat_url(AlertsConfig(route=Route(heartbeat=Heartbeat(url=reference))), settings, IS_LOOP) == url
+    assert heartbeat_url(AlertsConfig(), settings, IS_LOOP) is None
 
 
 def test_without_a_directory_there_are_no_secrets() -> None:

@@ -14,7 +14,7 @@ import pytest
 from daemon.adapters.notify import process
 from daemon.adapters.notify.process import AppriseProcess, schema
 from daemon.app.sink import Sink, receiving
-from daemon.domain.notification import Delivery, Message
+from daemon.domain.notification import Channel, Delivery, Message
 
 MESSAGE = Message(title="[critical] ProviderRateLimited codex", body="12.3% <b>&amp; %s {{x}} “codex”", kind="failure")
 TOKEN = "token-canary-4711"
@@ -50,6 +50,10 @@ async def hanging() -> AsyncIterator[str]:
         released.set()
 
 
+def by(*urls: str) -> list[Channel]:
+    return [Channel(url=url) for url in urls]
+
+
 def secret(sink: Sink) -> str:
     return f"{sink.apprise_url}{TOKEN}?+X-Key={TOKEN}"
 
@@ -78,17 +82,17 @@ def process_of(notifier: AppriseProcess) -> int:
 
 
 async def test_a_message_arrives_as_it_was_written(notifier: AppriseProcess, sink: Sink) -> None:
-    assert await notifier.send([sink.apprise_url], MESSAGE, DEADLINE_SECONDS) == Delivery(delivered=True)
+    assert await notifier.send(by(sink.apprise_url), MESSAGE, DEADLINE_SECONDS) == Delivery(delivered=True)
     (received,) = sink.messages
     assert (received["title"], received["message"], received["type"]) == (MESSAGE.title, MESSAGE.body, "failure")
 
 
 async def test_no_process_before_the_first_send_and_one_for_all(notifier: AppriseProcess, sink: Sink) -> None:
     assert notifier.pid is None
-    sends = (notifier.send([sink.apprise_url] * 2, MESSAGE, DEADLINE_SECONDS) for _ in range(5))
+    sends = (notifier.send(by(sink.apprise_url, sink.apprise_url), MESSAGE, DEADLINE_SECONDS) for _ in range(5))
     assert all(delivery.delivered for delivery in await asyncio.gather(*sends))
     pid = process_of(notifier)
-    await notifier.send([sink.apprise_url], MESSAGE, DEADLINE_SECONDS)
+    await notifier.send(by(sink.apprise_url), MESSAGE, DEADLINE_SECONDS)
     assert notifier.pid == pid
     assert len(sink.messages) == 11
 
@@ -97,7 +101,7 @@ async def test_it_has_its_own_group_and_sees_little_of_ours(
     notifier: AppriseProcess, sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RUNBOOKD_CONTROL_TOKEN", TOKEN)
-    await notifier.send([secret(sink)], MESSAGE, DEADLINE_SECONDS)
+    await notifier.send(by(secret(sink)), MESSAGE, DEADLINE_SECONDS)
     pid = process_of(notifier)
     assert os.getpgid(pid) == pid
     assert TOKEN not in seen_by_others(pid)
@@ -107,38 +111,38 @@ async def test_a_channel_that_refuses_is_tried_twice_and_told_without_its_url(
     notifier: AppriseProcess, sink: Sink
 ) -> None:
     sink.refuses = True
-    delivery = await notifier.send([secret(sink)], MESSAGE, DEADLINE_SECONDS)
+    delivery = await notifier.send(by(secret(sink)), MESSAGE, DEADLINE_SECONDS)
     assert delivery == Delivery(delivered=False, error=f"json: {REFUSED}")
     assert sink.refused == 2
 
 
 async def test_one_channel_of_two_is_delivered_and_the_other_is_named(notifier: AppriseProcess, sink: Sink) -> None:
-    delivery = await notifier.send([sink.apprise_url, "form://127.0.0.1:1/x"], MESSAGE, DEADLINE_SECONDS)
+    delivery = await notifier.send(by(sink.apprise_url, "form://127.0.0.1:1/x"), MESSAGE, DEADLINE_SECONDS)
     assert delivery == Delivery(delivered=True, error=f"form: {REFUSED}")
     assert len(sink.messages) == 1
 
 
 async def test_a_channel_that_hangs_is_killed_at_the_deadline(notifier: AppriseProcess, sink: Sink) -> None:
-    await notifier.send([sink.apprise_url], MESSAGE, DEADLINE_SECONDS)
+    await notifier.send(by(sink.apprise_url), MESSAGE, DEADLINE_SECONDS)
     pid = process_of(notifier)
     async with hanging() as url:
         began = asyncio.get_running_loop().time()
-        delivery = await notifier.send([url], MESSAGE, 0.5)
+        delivery = await notifier.send(by(url), MESSAGE, 0.5)
         assert asyncio.get_running_loop().time() - began < 1.5
         assert delivery == Delivery(delivered=False, error="json: no answer within 0.5 s")
         await eventually(lambda: not is_running(pid))
-    assert (await notifier.send([sink.apprise_url], MESSAGE, DEADLINE_SECONDS)).delivered
+    assert (await notifier.send(by(sink.apprise_url), MESSAGE, DEADLINE_SECONDS)).delivered
     assert notifier.pid != pid
 
 
 async def test_a_deadline_spoils_no_other_send(notifier: AppriseProcess, sink: Sink) -> None:
-    await notifier.send([sink.apprise_url], MESSAGE, DEADLINE_SECONDS)
+    await notifier.send(by(sink.apprise_url), MESSAGE, DEADLINE_SECONDS)
     pid = process_of(notifier)
     async with hanging() as url, hanging() as slower:
-        slow = asyncio.ensure_future(notifier.send([slower, sink.apprise_url], MESSAGE, 2.0))
-        assert not (await notifier.send([url], MESSAGE, 0.3)).delivered
+        slow = asyncio.ensure_future(notifier.send(by(slower, sink.apprise_url), MESSAGE, 2.0))
+        assert not (await notifier.send(by(url), MESSAGE, 0.3)).delivered
         assert is_running(pid)
-        assert (await notifier.send([sink.apprise_url], MESSAGE, DEADLINE_SECONDS)).delivered
+        assert (await notifier.send(by(sink.apprise_url), MESSAGE, DEADLINE_SECONDS)).delivered
         assert notifier.pid != pid
         assert await slow == Delivery(delivered=True, error="json: no answer within 2 s")
         await eventually(lambda: not is_running(pid))
@@ -147,31 +151,31 @@ async def test_a_deadline_spoils_no_other_send(notifier: AppriseProcess, sink: S
 async def test_a_process_that_dies_fails_what_it_was_sending_and_is_replaced(
     notifier: AppriseProcess, sink: Sink
 ) -> None:
-    await notifier.send([sink.apprise_url], MESSAGE, DEADLINE_SECONDS)
+    await notifier.send(by(sink.apprise_url), MESSAGE, DEADLINE_SECONDS)
     pid = process_of(notifier)
     async with hanging() as url:
-        sending = asyncio.ensure_future(notifier.send([url], MESSAGE, DEADLINE_SECONDS))
+        sending = asyncio.ensure_future(notifier.send(by(url), MESSAGE, DEADLINE_SECONDS))
         await asyncio.sleep(0)
         os.kill(pid, signal.SIGKILL)
         assert await sending == Delivery(delivered=False, error="json: the notifier's process died")
-    assert (await notifier.send([sink.apprise_url], MESSAGE, DEADLINE_SECONDS)).delivered
+    assert (await notifier.send(by(sink.apprise_url), MESSAGE, DEADLINE_SECONDS)).delivered
 
 
 async def test_a_process_that_cannot_start_is_told(notifier: AppriseProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "COMMAND", ("/nowhere/python",))
-    delivery = await notifier.send(["json://h/"], MESSAGE, DEADLINE_SECONDS)
+    delivery = await notifier.send(by("json://h/"), MESSAGE, DEADLINE_SECONDS)
     assert delivery.error == "json: the notifier's process does not start (No such file or directory)"
 
 
 async def test_it_ends_when_it_is_idle_and_not_before(sink: Sink) -> None:
     notifier = AppriseProcess(idle_seconds=0.3)
-    await notifier.send([sink.apprise_url], MESSAGE, DEADLINE_SECONDS)
+    await notifier.send(by(sink.apprise_url), MESSAGE, DEADLINE_SECONDS)
     pid = process_of(notifier)
     async with hanging() as url:
-        await notifier.send([url, sink.apprise_url], MESSAGE, 1.0)
+        await notifier.send(by(url, sink.apprise_url), MESSAGE, 1.0)
         assert len(sink.messages) == 2
     await eventually(lambda: not is_running(pid))
-    await notifier.send([sink.apprise_url], MESSAGE, DEADLINE_SECONDS)
+    await notifier.send(by(sink.apprise_url), MESSAGE, DEADLINE_SECONDS)
     pid = process_of(notifier)
     await eventually(lambda: not is_running(pid))
     assert notifier.pid is None
@@ -179,10 +183,10 @@ async def test_it_ends_when_it_is_idle_and_not_before(sink: Sink) -> None:
 
 
 async def test_closing_ends_it_also_while_a_channel_hangs(notifier: AppriseProcess, sink: Sink) -> None:
-    await notifier.send([sink.apprise_url], MESSAGE, DEADLINE_SECONDS)
+    await notifier.send(by(sink.apprise_url), MESSAGE, DEADLINE_SECONDS)
     pid = process_of(notifier)
     async with hanging() as url:
-        sending = asyncio.ensure_future(notifier.send([url], MESSAGE, DEADLINE_SECONDS))
+        sending = asyncio.ensure_future(notifier.send(by(url), MESSAGE, DEADLINE_SECONDS))
         await asyncio.sleep(0)
         await notifier.close()
         assert not (await sending).delivered
@@ -193,7 +197,7 @@ async def test_closing_ends_it_also_while_a_channel_hangs(notifier: AppriseProce
 async def test_each_url_is_really_tried_in_a_dry_run(notifier: AppriseProcess, sink: Sink) -> None:
     why = "Apprise does not take this URL"
     urls = [secret(sink), f"tgram://{TOKEN}", f"jsno://h/{TOKEN}", TOKEN]
-    assert await notifier.instantiates(urls) == [
+    assert await notifier.instantiates(by(*urls)) == [
         ("json://…", True, ""),
         ("tgram://…", False, why),
         ("jsno://…", False, why),
@@ -211,8 +215,8 @@ async def test_no_url_is_ever_written(
     async with hanging() as url:
         for refuses in (False, True):
             sink.refuses = refuses
-            told.append(await notifier.send([secret(sink)], MESSAGE, DEADLINE_SECONDS))
-        told.append(await notifier.send([url, f"tgram://{TOKEN}", TOKEN], MESSAGE, 0.5))
+            told.append(await notifier.send(by(secret(sink)), MESSAGE, DEADLINE_SECONDS))
+        told.append(await notifier.send(by(url, f"tgram://{TOKEN}", TOKEN), MESSAGE, 0.5))
     out, err = capfd.readouterr()
     assert out == err == ""
     assert TOKEN not in repr(told) + caplog.text

@@ -162,12 +162,32 @@ async def test_event_filters_reach_the_store_as_text(client: httpx.AsyncClient, 
         ("events?retry_after_seconds=x", "retry_after_seconds"),
         ("events?emitted_at=yesterday", "emitted_at"),
         ("events?emitted_at=2026-11-24T10:00:00", "emitted_at"),
+        ("explain", "alert"),
+        ("explain?alert=", "alert"),
+        (f"explain?alert={'x' * 201}", "alert"),
+        ("explain?alert=A&at=yesterday", "at"),
+        ("explain?alert=A&at=2026-11-24T10:00:00", "at"),
+        ("explain?alert=A&fingerprint=f", "fingerprint"),
     ],
 )
 async def test_a_bad_parameter_is_named(client: httpx.AsyncClient, path: str, parameter: str) -> None:
     response = await client.get(f"/api/v1/{path}")
     assert problem(response, 400)["parameter"] == parameter
     assert response.json()["detail"].startswith(f"{parameter}: ")
+
+
+async def test_an_explanation_has_its_shape(client: httpx.AsyncClient, operations: FakeOperations) -> None:
+    assert await get(client, "explain?alert=SparkErrorRatio&at=2026-11-24T09:59:00Z") == {
+        "alert": "SparkErrorRatio",
+        "at": "2026-11-24T09:59:00.000Z",
+        "decision": "firing",
+        "because": ["critical fired at 09:56:50 UTC with 10 of 50 in 10m (20%, at least 11.2%)"],
+        "figures": {"fired_at": "2026-11-24T09:56:50.000Z", "samples": 50, "bad": 10, "series": []},
+        "not_notified_because": "silenced by jo until 11:00: <planned>",
+        "not_acted_because": None,
+    }
+    await get(client, "explain?alert=Any")
+    assert operations.explained == [("SparkErrorRatio", NOW - 60_000), ("Any", None)]
 
 
 async def test_an_action_gives_the_row_and_who_did_it(client: httpx.AsyncClient, operations: FakeOperations) -> None:

@@ -46,8 +46,9 @@ async def test_the_rest_wants_the_token(stranger: httpx.AsyncClient, path: str, 
     assert response.headers["content-type"] == "application/problem+json"
 
 
-async def test_the_page_leads_strangers_to_the_login(stranger: httpx.AsyncClient) -> None:
-    response = await stranger.get("/")
+@pytest.mark.parametrize("path", ["/", "/explain?alert=A"])
+async def test_the_pages_lead_strangers_to_the_login(stranger: httpx.AsyncClient, path: str) -> None:
+    response = await stranger.get(path)
     assert (response.status_code, response.headers["location"]) == (303, "/login")
 
 

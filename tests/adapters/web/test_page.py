@@ -171,3 +171,16 @@ async def test_the_style_knows_light_dark_and_phones(client: httpx.AsyncClient) 
 
 async def test_it_comes_again_by_itself(client: httpx.AsyncClient) -> None:
     assert re.search(r'<meta http-equiv="refresh" content="\d+">', (await client.get("/")).text)
+
+
+async def test_an_alert_leads_to_why(client: httpx.AsyncClient, operations: FakeOperations) -> None:
+    assert ("href", "/explain?alert=SparkErrorRatio") in (await page(client)).attributes
+    response = await client.get("/explain?alert=SparkErrorRatio")
+    text = Page(response.text).text
+    for words in ("firing", "10 of 50 in 10m", "silenced by jo until 11:00: <planned>", "something is done about it"):
+        assert words in text
+    assert operations.explained == [("SparkErrorRatio", None)]
+    operations.down = True
+    response = await client.get("/explain?alert=<b>")
+    assert response.status_code == 503
+    assert "<b> The store does not answer now." in Page(response.text).text
