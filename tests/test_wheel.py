@@ -50,7 +50,8 @@ def test_it_carries_the_whole_package(installed: Path, pattern: str) -> None:
 
 def test_it_carries_the_shipped_rules_and_the_migrations(installed: Path) -> None:
     data = installed / "daemon" / "_data"
-    assert (data / "alerts.yaml").read_bytes() == (ROOT / "alerts.yaml").read_bytes()
+    for name in ("alerts.yaml", "docs/runbook.md"):
+        assert (data / name).read_bytes() == (ROOT / name).read_bytes()
     migrations = files(ROOT / "migrations", "**/*.py") | {"script.py.mako"}
     assert migrations <= files(data / "migrations", "**/*")
 

@@ -1,4 +1,4 @@
-"""What is shipped with the program beside its code: the alerts file and the migrations."""
+"""What is shipped with the program beside its code: the alerts file, the migrations and the runbook."""
 
 from pathlib import Path
 
@@ -6,6 +6,6 @@ PACKAGE = Path(__file__).parents[2]
 
 
 def packaged(name: str) -> Path:
-    """The path of `alerts.yaml` or `migrations`: inside an installed package, or at the root of a checkout."""
+    """The path of `alerts.yaml`, `migrations` or `docs/runbook.md`: inside an installed package, or at the root of a checkout."""
     installed = PACKAGE / "_data" / name
     return installed if installed.exists() else PACKAGE.parent / name

@@ -45,6 +45,7 @@ def build(operations: Operations, *, token: str, version: str, allowed_hosts: It
         Route("/metrics", exposition),
         Route("/", page.overview),
         Route("/explain", page.explain),
+        Route("/docs/runbook.md", page.runbook),
         Route("/login", page.login, methods=["GET", "POST"]),
         Mount("/static", StaticFiles(directory=STATIC)),
         *silencing.forms(operations),

@@ -17,7 +17,7 @@ from daemon.ports import Clock
 
 COOKIE = "runbookd_session"
 SESSION_SECONDS = 12 * 3600
-PAGES = frozenset({"/", "/explain"})
+PAGES = frozenset({"/", "/explain", "/docs/runbook.md"})
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/login"})
 HOOKS = "/api/v1/hooks/slack/"
 """What follows is the key: who posts here can send nothing but an address."""

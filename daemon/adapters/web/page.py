@@ -11,8 +11,10 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from daemon.adapters.config.packaged import packaged
 from daemon.adapters.web import shapes
 from daemon.adapters.web.guard import COOKIE, SESSION_SECONDS, Sessions
+from daemon.adapters.web.runbook import sections
 from daemon.domain.alert import Alert
 from daemon.domain.errors import StoreFailure
 from daemon.domain.units import say_duration, say_ratio
@@ -45,6 +47,10 @@ class Page:
         name = request.query_params.get("alert", "")[:LONGEST_NAME]
         told = await _or(self._operations.explain(name, None), None)
         return self._render("explain.html", alert=name, told=told, code=200 if told else 503)
+
+    async def runbook(self, _: Request) -> Response:
+        """`GET /docs/runbook.md`: what to do when an alert fires."""
+        return self._render("runbook.html", sections=list(sections(packaged("docs/runbook.md"))))
 
     async def login(self, request: Request) -> Response:
         """`GET /login`: the form; `POST /login`: a session cookie for the right token."""
