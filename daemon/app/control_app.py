@@ -126,6 +126,7 @@ def _server(settings: Settings, places: Places, plane: ControlPlane) -> Server:
         version=daemon.__version__,
         allowed_hosts=[urlsplit(settings.public_url_resolved).netloc],
         clock=SystemClock(),
+        runbook=packaged("docs/runbook.md"),
     )
     config = uvicorn.Config(
         app,

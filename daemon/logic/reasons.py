@@ -52,7 +52,7 @@ def proof(guards: Guards, level: Thresholds, counts: Counts, confidence: float |
     return lacking or [f"{enough}, and at {sure} confidence it is at least {say_ratio(least)}: above {middle}"]
 
 
-def rarity(suffixes: Iterable[Counts], normal: float, window_seconds: float, once_in: float) -> str | None:
+def rarity(suffixes: Iterable[tuple[float, int]], normal: float, window_seconds: float, once_in: float) -> str | None:
     """Why what was counted lately may be chance; None when it is too rare for that."""
     rarest = min(((chance(*one, normal), one) for one in suffixes), default=(1.0, Counts(0, 0)))
     likely, (samples, bad) = rarest
@@ -60,7 +60,7 @@ def rarity(suffixes: Iterable[Counts], normal: float, window_seconds: float, onc
     if comes_every > once_in:
         return None
     return (
-        f"chance is not ruled out: {bad} of {samples} come by chance once in {say_duration(comes_every)} "
+        f"chance is not ruled out: {bad} of {samples:.0f} come by chance once in {say_duration(comes_every)} "
         f"where {say_ratio(normal)} is normal (once_in {say_duration(once_in)})"
     )
 

@@ -6,6 +6,6 @@ PACKAGE = Path(__file__).parents[2]
 
 
 def packaged(name: str) -> Path:
-    """The path of `alerts.yaml`, `migrations` or `docs/runbook.md`: inside an installed package, or at the root of a checkout."""
+    """Where one of them is: inside an installed package, or at the root of a checkout."""
     installed = PACKAGE / "_data" / name
     return installed if installed.exists() else PACKAGE.parent / name

@@ -18,13 +18,23 @@ from daemon.domain.errors import StoreFailure
 from daemon.ports import Clock, Operations
 
 STATIC = Path(__file__).with_name("static")
+NOWHERE = Path("/dev/null")
 LARGEST_BODY = 4096
 """Of a form, a silence or an acknowledgement."""
 
 
-def build(operations: Operations, *, token: str, version: str, allowed_hosts: Iterable[str], clock: Clock) -> ASGIApp:
+def build(
+    operations: Operations,
+    *,
+    token: str,
+    version: str,
+    allowed_hosts: Iterable[str],
+    clock: Clock,
+    runbook: Path = NOWHERE,
+) -> ASGIApp:
     """The ASGI application. `allowed_hosts` are names (`host` or `host:port`) that a browser may use for us;
-    addresses and `localhost` always may. Raises ValueError on an empty token."""
+    addresses and `localhost` always may. `runbook` is the Markdown file that links in messages lead to. Raises
+    ValueError on an empty token."""
 
     async def healthz(_: Request) -> Response:
         stalled = operations.stalled()
@@ -38,7 +48,7 @@ def build(operations: Operations, *, token: str, version: str, allowed_hosts: It
         return Response(await metrics.render(operations, version), media_type=metrics.CONTENT_TYPE)
 
     sessions = Sessions(token, clock)
-    page = Page(operations, sessions, clock, version)
+    page = Page(operations, sessions, clock, version, runbook)
     routes = [
         Route("/healthz", healthz),
         Route("/readyz", readyz),

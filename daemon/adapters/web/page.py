@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from glob import escape
 from itertools import groupby
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
@@ -11,7 +12,6 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from daemon.adapters.config.packaged import packaged
 from daemon.adapters.web import shapes
 from daemon.adapters.web.guard import COOKIE, SESSION_SECONDS, Sessions
 from daemon.adapters.web.runbook import sections
@@ -32,10 +32,11 @@ T = TypeVar("T")
 class Page:
     """Renders `/` and `/login`. What the store cannot say now is left out and named; the rest is shown."""
 
-    def __init__(self, operations: Operations, sessions: Sessions, clock: Clock, version: str) -> None:
+    def __init__(self, operations: Operations, sessions: Sessions, clock: Clock, version: str, runbook: Path) -> None:
         self._operations = operations
         self._sessions = sessions
         self._clock = clock
+        self._runbook = runbook
         self._templates = _environment(clock, version)
 
     async def overview(self, _: Request) -> Response:
@@ -50,7 +51,7 @@ class Page:
 
     async def runbook(self, _: Request) -> Response:
         """`GET /docs/runbook.md`: what to do when an alert fires."""
-        return self._render("runbook.html", sections=list(sections(packaged("docs/runbook.md"))))
+        return self._render("runbook.html", sections=list(sections(self._runbook)))
 
     async def login(self, request: Request) -> Response:
         """`GET /login`: the form; `POST /login`: a session cookie for the right token."""

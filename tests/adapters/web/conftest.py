@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from daemon.adapters.config.packaged import packaged
 from daemon.adapters.web.app import build
 from tests.fakes.clock import FakeClock
 from tests.fakes.operations import NOW, FakeOperations
@@ -26,7 +27,14 @@ def clock() -> FakeClock:
 @pytest.fixture
 async def stranger(operations: FakeOperations, clock: FakeClock) -> AsyncIterator[httpx.AsyncClient]:
     """Without the token."""
-    app = build(operations, token=TOKEN, version="0.1.0", allowed_hosts=["Runbook.example", "nas:8319"], clock=clock)
+    app = build(
+        operations,
+        token=TOKEN,
+        version="0.1.0",
+        allowed_hosts=["Runbook.example", "nas:8319"],
+        clock=clock,
+        runbook=packaged("docs/runbook.md"),
+    )
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8319") as client:
         yield client
