@@ -62,14 +62,15 @@ since runbookd was killed between sending it and noting so, has the same id in i
 
 A **silence** mutes the messages of the alerts that it matches until it ends; what fires then is told then. Nothing
 else heeds it: alerts fire, and mitigations are made, all the same. So do quiet hours (`time_intervals`,
-`mute_time_intervals`), for warnings only, and alerts that another one explains (`inhibit_rules`). `runbookd ack NAME` ends
-the repeats.
+`mute_time_intervals`), for warnings only, and alerts that another one explains (`inhibit_rules`). `runbookd ack
+NAME` ends the repeats.
 
 ## When a receiver does not answer
 
-Each send has 15 seconds, in a process of its own; a channel that hangs delays no other. What failed is tried again after 5,
-15, 60, 300 and then every 600 seconds, or when the receiver said (`Retry-After`). After three failures in a row a receiver is
-left alone but for one try in three minutes, `NotifierFailing` fires, and its `backup` hears what fires meanwhile:
+Each send has 15 seconds, in a process of its own; a channel that hangs delays no other. What failed is tried again
+after 5, 15, 60, 300 and then every 600 seconds, or when the receiver said (`Retry-After`). After three failures in
+a row a receiver is left alone but for one try in three minutes, `NotifierFailing` fires, and its `backup` hears
+what fires meanwhile:
 
 ```yaml
 receivers:
@@ -81,14 +82,14 @@ route:
   test: {every: 7d}                                    # a test message at noon UTC; off unless written
 ```
 
-`kind: webhook` posts what Alertmanager's webhook posts (version 4). A receiver that would lead back into our own proxy is
-refused.
+`kind: webhook` posts what Alertmanager's webhook posts (version 4). A receiver that would lead back into our own
+proxy is refused.
 
 ## Alerts of others
 
-Alertmanager's webhook may point to `POST /api/v1/alerts/alertmanager`, with the control token as its bearer token. TrueNAS can
-only post to a Slack address: `runbookd notify hook` prints one of ours. These alerts are grouped, silenced, acknowledged and
-repeated as ours are; they never act.
+Alertmanager's webhook may point to `POST /api/v1/alerts/alertmanager`, with the control token as its bearer token.
+TrueNAS can only post to a Slack address: `runbookd notify hook` prints one of ours. These alerts are grouped,
+silenced, acknowledged and repeated as ours are; they never act.
 
 ## What stands in a message
 
