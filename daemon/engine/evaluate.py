@@ -63,6 +63,8 @@ class Evaluate:
         self._woken = asyncio.Event()
         self._readings: dict[tuple[str, ...], SelfReading | ProbeResult] = {}
         self._failing_rules: dict[str, str] | None = None
+        self._crowded: set[str] = set()
+        """Rules of which it was said that they have too many label sets."""
         desk.read_by(self.adopt)
 
     # ---- the book ------------------------------------------------------------------------------------------------
@@ -213,6 +215,9 @@ class Evaluate:
         self._steps += judgement.steps
         self._audit += [_entry(alert) for alert in judgement.changed if alert.state in _TOLD]
         self._note_errors({name: f"{type(error).__name__}: {error}" for name, error in judgement.errors}, at)
+        for name in self._book.displaced.keys() - self._crowded:
+            log.warning("%s has more label sets than max_series: the least bad ones make room", name)
+            self._crowded.add(name)
 
     def _note_errors(self, errors: dict[str, str], at: int) -> None:
         """Only where everything is looked at, a rule that is not told can be judged again. The first such look tells

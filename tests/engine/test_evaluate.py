@@ -278,3 +278,13 @@ async def test_what_the_process_before_has_lost_is_a_hole_for_this_one_too() -> 
     assert scene.asked[-1] == (["warning", "critical"], 0)
     await scene.play(evaluate, 70, bad=True)
     assert scene.asked[-1] == (["warning", "critical"], 1)
+
+
+async def test_a_rule_with_too_many_label_sets_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+    scene = Scene()
+    evaluate = scene.open(a_rule(by=["requested_model"], max_series=10))
+    for number in range(30):
+        await scene.play(evaluate, 1, bad=True, requested_model=f"m{number}")
+    assert [record.getMessage() for record in caplog.records if "max_series" in record.getMessage()] == [
+        "ProviderRateLimited has more label sets than max_series: the least bad ones make room"
+    ]
