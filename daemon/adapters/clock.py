@@ -15,9 +15,12 @@ class SystemClock:
         self, wall_ns: Callable[[], int] = time.time_ns, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._wall_ns = wall_ns
-        self.monotonic = monotonic
-        """Seconds that never go back."""
+        self._monotonic = monotonic
         self._last = 0, monotonic()
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        return self._monotonic()
 
     def resume(self, instant: int) -> None:
         """Goes on from an instant (epoch ms) that a process before us has seen, should the clock be set back since."""
