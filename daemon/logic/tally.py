@@ -12,6 +12,7 @@ from daemon.logic.windows import HistogramRing, Ring, bucket_ms
 
 LATE_MS = 2000
 """What comes later than this after a younger one has its place in a window, but in no row."""
+MOST_MET = 10_000
 MOST_MODELS = 200
 """Of one track: models are named by clients."""
 
@@ -179,6 +180,8 @@ class Tally:
         self.displaced_total = 0
         """Label sets that had to make room for others."""
         self._baselines: Mapping[Labels, float] = {}
+        self._met: set[Labels] = set()
+        """Label sets that are not new, also when they were not heard of for a while."""
         self._names = sorted(query.by)
         self._known: dict[tuple[Any, ...], Labels] = {}
 
@@ -200,7 +203,10 @@ class Tally:
     def track(self, labels: Labels, began_at: int) -> Track:
         """The track of a label set, made if there is none."""
         if (track := self.tracks.get(labels)) is None:
-            track = self.tracks[labels] = Track(self.query, labels, began_at)
+            is_back = labels in self._met and not self.query.stands
+            track = self.tracks[labels] = Track(self.query, labels, 0 if is_back else began_at)
+            if len(self._met) < MOST_MET:
+                self._met.add(labels)
             track.baseline = self._baselines.get(labels)
         return track
 

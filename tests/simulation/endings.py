@@ -5,7 +5,7 @@ from collections import deque
 from types import FunctionType, MethodType, ModuleType
 
 _BEYOND = (type, FunctionType, MethodType, ModuleType)
-_MEMORIES = frozenset({"_losses", "_known"})
+_MEMORIES = frozenset({"_losses", "_known", "_met"})
 """Of fixed size, and meant to be kept."""
 
 

@@ -191,13 +191,14 @@ async def test_a_control_plane_that_is_killed_in_a_storm_loses_nothing() -> None
         house.sink.refuses = True
         await house.fake.play({"rules": [{"match": {"model": "gpt-5*"}, "fault": "429", "share": 0.3}]})
         traffic = asyncio.ensure_future(house.send(600, Wire.OPENAI_CHAT, "gpt-5.4", pause=0.02))
-        before = await eventually(lambda: house.control.alerts(alert="ProviderRateLimited", severity="critical"))
+        critical = {"alert": "ProviderRateLimited", "severity": "critical"}
+        before = await eventually(lambda: house.control.alerts(state="firing", **critical))
         await eventually(lambda: house.sink.refused)
         house.rig.kill("control")
         await asyncio.sleep(2)
         await house.rig.restart("control")
 
-        after = await house.control.alerts(alert="ProviderRateLimited", severity="critical")
+        after = await house.control.alerts(**critical)
         assert [row["fired_at"] for row in after] == [row["fired_at"] for row in before]
         house.sink.refuses = False
         assert (await traffic).count == {"ok": 420, "429": 180}

@@ -154,7 +154,8 @@ class RatioRule(Rule):
     def _chance_words(self, level: RatioLevel, reading: Reading) -> list[str]:
         if (once_in := self._once_in(level)) is None:
             return []
-        said = rarity(pieces(reading.buckets(), self._burst(level, reading)), self._normal, self.window, once_in)
+        found = pieces(reading.buckets(), burst_seconds(self.window))
+        said = rarity(found, self._normal, self.window, once_in)
         return [said] if said else []
 
     def _once_in(self, level: RatioLevel) -> float | None:
@@ -162,8 +163,8 @@ class RatioRule(Rule):
         return None if once_in == "none" else once_in
 
     def _trusts(self, level: RatioLevel, reading: Reading) -> bool:
-        """Each bad one counts by itself: chance does not matter, or the series is so new that nothing is known of its
-        bursts."""
+        """The figures alone decide: chance does not matter, or the series is so new that nothing is known of its good
+        days."""
         return self._once_in(level) is None or reading.at - reading.began_at < self.window * 1000
 
     def _lasts(self, level: RatioLevel, reading: Reading) -> bool:
@@ -172,13 +173,11 @@ class RatioRule(Rule):
     def _for(self, level: RatioLevel) -> float:
         return self.for_ if level.for_ is None else level.for_
 
-    def _burst(self, level: RatioLevel, reading: Reading) -> float:
-        return 0.0 if self._trusts(level, reading) else burst_seconds(self.window)
-
     def _may_be_chance(self, level: RatioLevel, reading: Reading) -> bool:
-        if (once_in := self._once_in(level)) is None:
+        once_in = self._once_in(level)
+        if once_in is None or self._trusts(level, reading):
             return False
-        found = pieces(reading.buckets(), self._burst(level, reading))
+        found = pieces(reading.buckets(), burst_seconds(self.window))
         return surprise(found, self._normal) > alpha(self.window, once_in)
 
 
