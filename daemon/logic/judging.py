@@ -159,6 +159,8 @@ class _Table:
         self._aboves: list[float] = []
         self._least: Band | None = None
         self._outermost: dict[Labels, _Standing] = {}
+        self._waiting: dict[Labels, dict[_Account, None]] = {}
+        """Those between two states: they are looked at in every second."""
 
     def seat(self, account: _Account) -> None:
         """A rule that asks for these numbers."""
@@ -191,16 +193,21 @@ class _Table:
             return [*self._unbanded, *(one for one in active if one.is_banded)]
         raised = self._banded[: bisect_left(self._aboves, seen.peak)]
         found = [one for one in raised if one.bound_above < seen.bound and one not in active]
+        found += self._waiting.get(track.labels, ())
         if active and self._outermost_of(track.labels).is_outside(seen):
-            found += [one for one, standing in active.items() if one.is_banded and standing.is_outside(seen)]
+            found += [one for one, standing in self._resting(track.labels) if standing.is_outside(seen)]
         return self._unbanded + found
+
+    def _resting(self, labels: Labels) -> list[tuple[_Account, _Standing]]:
+        """Those that only figures can change."""
+        return [pair for pair in self.active[labels].items() if pair[0].is_banded and not pair[1].is_waiting]
 
     def _outermost_of(self, labels: Labels) -> _Standing:
         """Where none of the active ones of a label set changes."""
         if labels not in self._outermost:
-            standings = [standing for one, standing in self.active[labels].items() if one.is_banded]
+            standings = [standing for _, standing in self._resting(labels)]
             self._outermost[labels] = _Standing(
-                is_waiting=any(one.is_waiting for one in standings),
+                is_waiting=False,
                 above=min((one.above for one in standings), default=inf),
                 clear_below=max((one.clear_below for one in standings), default=-inf),
             )
@@ -212,6 +219,12 @@ class _Table:
         if standing == self.active.get(labels, {}).get(account):
             return
         self._outermost.pop(labels, None)
+        waiting = self._waiting.setdefault(labels, {})
+        waiting.pop(account, None)
+        if standing is not None and standing.is_waiting and account.is_banded:
+            waiting[account] = None
+        if not waiting:
+            del self._waiting[labels]
         if standing is not None:
             self.active.setdefault(labels, {})[account] = standing
         elif labels in self.active:

@@ -6,6 +6,7 @@ from daemon.domain.sample import Counts
 from daemon.logic.histogram import Histogram
 
 FINEST_MS, COARSEST_MS = 1000, 10_000
+_NOTHING = (-1, 0.0, 0), Counts(0, 0)
 
 
 def bucket_ms(window_seconds: float) -> int:
@@ -16,18 +17,20 @@ def bucket_ms(window_seconds: float) -> int:
 class Ring:
     """Counts per bucket, as far back as `span_seconds`. Instants are epoch ms; late events find their own bucket."""
 
-    __slots__ = ("_buckets", "_span", "_width")
+    __slots__ = ("_answered", "_buckets", "_span", "_width")
 
     def __init__(self, width_ms: int, span_seconds: float) -> None:
         self._width = width_ms
         self._span = -(-round(span_seconds * 1000) // width_ms)
         self._buckets: dict[int, list[int]] = {}
         """Samples and bad ones."""
+        self._answered: tuple[tuple[int, float, int], Counts] = _NOTHING
 
     def add(self, at: int, samples: int, bad: int) -> None:
         """Counts at an instant."""
         index = at // self._width
         bucket = self._buckets.get(index)
+        self._answered = _NOTHING
         if bucket is None:
             self._forget(index - self._span)
             bucket = self._buckets[index] = [0, 0]
@@ -36,6 +39,12 @@ class Ring:
 
     def counts(self, at: int, window_seconds: float, floor: int = 0) -> Counts:
         """What was counted in the window that ends just before an instant; nothing from before `floor`."""
+        asked = at, window_seconds, floor
+        if self._answered[0] != asked:  # many rules ask the same
+            self._answered = asked, self._sum(at, window_seconds, floor)
+        return self._answered[1]
+
+    def _sum(self, at: int, window_seconds: float, floor: int) -> Counts:
         samples = bad = 0
         newest = (at - 1) // self._width
         oldest = max(newest - self._length(window_seconds) + 1, floor // self._width)
@@ -88,6 +97,7 @@ class Ring:
             yield index, Counts(*self._buckets[index])
 
     def _forget(self, oldest: int) -> None:
+        self._answered = _NOTHING
         for index in [index for index in self._buckets if index < oldest]:
             del self._buckets[index]
 
