@@ -148,12 +148,14 @@ async def _filled(path: Path, number: int) -> Store:
     url = f"sqlite:///{path}"
     upgrade(url, MIGRATIONS)
     store = open_store(url)
-    dice, ids, pattern = Random(1), EventIds(0, 0), min(number, 10_000)
-    span = STORED_MINUTES * 60_000
-    events = [
-        turn(ids, START - span + span * n // pattern, model := dice.randrange(SERIES), fails=_fails(dice, model))
-        for n in range(pattern)
-    ]
+    ids, pattern = EventIds(0, 0), min(number, 10_000)
+    span, owed = STORED_MINUTES * 60_000, dict.fromkeys(range(SERIES), 0.5)
+    events = []
+    for n in range(pattern):  # spread evenly: a thousand copies of luck would be a trend
+        model = n % SERIES
+        owed[model] += SHARES[model % len(SHARES)]
+        fails, owed[model] = owed[model] >= 1, owed[model] % 1
+        events.append(turn(ids, START - span + span * n // pattern, model, fails=fails))
     for place in range(0, pattern, 1000):
         await store.events.append(events[place : place + 1000], {"s": Watermark(batch_id=place, sequence=place)}, START)
     copies = number // pattern
