@@ -28,7 +28,7 @@ from daemon.adapters.store import Store, open_store, upgrade
 from daemon.adapters.wake import WakeListener, Waker
 from daemon.domain.alerts_config import AlertsConfig, Rule
 from daemon.domain.decision import Decision
-from daemon.domain.event import Event, EventIds, Fault, Outcome, Wire, id_floor
+from daemon.domain.event import Event, EventIds, Fault, Outcome, Wire
 from daemon.engine.desk import Desk
 from daemon.engine.evaluate import Evaluate
 from daemon.engine.ingest import Ingest
@@ -159,22 +159,20 @@ async def _filled(path: Path, number: int) -> Store:
     for place in range(0, pattern, 1000):
         await store.events.append(events[place : place + 1000], {"s": Watermark(batch_id=place, sequence=place)}, START)
     copies = number // pattern
+    if copies > 1:
+        await store.database.write(lambda one: one.execute(text("CREATE TABLE pattern AS SELECT * FROM event")))
     for copy in range(1, copies):
-        await store.database.write(_copier(pattern, shift=(span // pattern) * copy // copies, copy=copy))
+        await store.database.write(_copier(shift=(span // pattern) * copy // copies, copy=copy))
     return store
 
 
-def _copier(pattern: int, *, shift: int, copy: int) -> Callable[[Connection], None]:
+def _copier(*, shift: int, copy: int) -> Callable[[Connection], None]:
     """Copies the first events, so many ms later; their ids are told apart by the sequence."""
 
     def work(connection: Connection) -> None:
         columns = [row[1] for row in connection.execute(text("PRAGMA table_info(event)"))]
         values = ", ".join(f"id + {(shift << 22) + copy % 4096}" if name == "id" else name for name in columns)
-        first = id_floor(START - STORED_MINUTES * 60_000)
-        names = ", ".join(columns)
-        statement = f"INSERT INTO event ({names}) SELECT {values} FROM event WHERE id >= {first} ORDER BY id LIMIT :n"
-        # only those of the pattern: the copies of one turn follow it
-        connection.execute(text(statement.replace("ORDER BY", "AND (id & 4095) = 0 ORDER BY")), {"n": pattern})
+        connection.execute(text(f"INSERT INTO event ({', '.join(columns)}) SELECT {values} FROM pattern"))
 
     return work
 
