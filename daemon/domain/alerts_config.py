@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from daemon.domain.alert import Severity
 from daemon.domain.mitigation import Mode
 from daemon.domain.sample import Band, Query, Reading, Verdict
-from daemon.domain.schedule import Schedule, zone
+from daemon.domain.schedule import ScheduleText, ZoneName
 from daemon.domain.units import Duration, Ratio, say_ratio
 
 SelectionSpec = str | dict[str, Any]
@@ -134,22 +134,10 @@ class RepeatInterval(Strict):
 class TimeInterval(Strict):
     """Hours of the week that a route can name."""
 
-    schedule: str
+    schedule: ScheduleText
     """Days and hours, several with commas between, such as `22:00-07:00` or `Mo-Fr 18:00-08:00, Sa-Su 00:00-24:00`."""
-    timezone: str = "UTC"
+    timezone: ZoneName = "UTC"
     """Whose clock the schedule goes by, such as Europe/Berlin."""
-
-    @field_validator("schedule")
-    @classmethod
-    def _is_a_schedule(cls, schedule: str) -> str:
-        Schedule.parse(schedule)
-        return schedule
-
-    @field_validator("timezone")
-    @classmethod
-    def _is_a_zone(cls, timezone: str) -> str:
-        zone(timezone)
-        return timezone
 
 
 class InhibitRule(Strict):

@@ -4,7 +4,10 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
+from typing import Annotated
 from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator
 
 DAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
 MINUTE_MS, HOUR_MS = 60_000, 3_600_000
@@ -93,3 +96,17 @@ def _days(first: str | None, last: str | None) -> frozenset[int]:
         return frozenset(range(7))
     begin, end = DAYS.index(first), DAYS.index(last or first)
     return frozenset((begin + n) % 7 for n in range((end - begin) % 7 + 1))
+
+
+def _checked(text: str) -> str:
+    Schedule.parse(text)
+    return text
+
+
+def _checked_zone(name: str) -> str:
+    zone(name)
+    return name
+
+
+ScheduleText = Annotated[str, AfterValidator(_checked)]
+ZoneName = Annotated[str, AfterValidator(_checked_zone)]

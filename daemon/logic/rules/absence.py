@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from daemon.domain.alert import Severity
 from daemon.domain.alerts_config import Level, Rule
 from daemon.domain.event import Event, Source
 from daemon.domain.sample import Query, Reading, Verdict
-from daemon.domain.schedule import Schedule, zone
+from daemon.domain.schedule import Schedule, ScheduleText, ZoneName
 from daemon.domain.selection import Selection
 from daemon.domain.units import Duration, say_duration
 from daemon.logic.counting import key_of, spec
@@ -38,27 +38,15 @@ class AbsenceRule(Rule):
 
     kind: Literal["absence"] = "absence"
     window: Duration = Field(3600.0, gt=0)
-    schedule: str = ALWAYS
+    schedule: ScheduleText = ALWAYS
     """When it is expected: days and hours, several with commas between, such as `Mo-Fr 09:00-18:00, Sa 10:00-14:00`."""
-    timezone: str = "UTC"
+    timezone: ZoneName = "UTC"
     """Whose clock the schedule goes by, such as Europe/Berlin."""
     seen_within: Duration | None = None
     """Expect only what was seen within so long. A new start of the daemon knows what was seen within `window`."""
     levels: Mapping[Severity, AbsenceLevel] = Field(min_length=1)
 
     default_summary = "{alert}: nothing came for {value}"
-
-    @field_validator("schedule")
-    @classmethod
-    def _is_a_schedule(cls, schedule: str) -> str:
-        Schedule.parse(schedule)
-        return schedule
-
-    @field_validator("timezone")
-    @classmethod
-    def _is_a_zone(cls, timezone: str) -> str:
-        zone(timezone)
-        return timezone
 
     @model_validator(mode="after")
     def _can_be_missed(self) -> "AbsenceRule":
