@@ -1,9 +1,12 @@
 """Sliding windows: sparse rings of buckets of event time, cheap to add to and cheap to read."""
 
 from collections.abc import Iterator
+from typing import Generic, TypeVar
 
 from daemon.domain.sample import Counts
 from daemon.logic.histogram import Histogram
+
+T = TypeVar("T")
 
 FINEST_MS, COARSEST_MS = 1000, 10_000
 _NOTHING = (-1, 0.0, 0), Counts(0, 0)
@@ -14,16 +17,43 @@ def bucket_ms(window_seconds: float) -> int:
     return min(max(round(window_seconds / 30) * 1000, FINEST_MS), COARSEST_MS)
 
 
-class Ring:
-    """Counts per bucket, as far back as `span_seconds`. Instants are epoch ms; late events find their own bucket."""
+class _Buckets(Generic[T]):
+    """Buckets of one width, as far back as `span_seconds`. Instants are epoch ms; late ones find their own bucket."""
 
-    __slots__ = ("_answered", "_buckets", "_span", "_width")
+    __slots__ = ("_buckets", "_span", "_width")
 
     def __init__(self, width_ms: int, span_seconds: float) -> None:
         self._width = width_ms
         self._span = -(-round(span_seconds * 1000) // width_ms)
-        self._buckets: dict[int, list[int]] = {}
-        """Samples and bad ones."""
+        self._buckets: dict[int, T] = {}
+
+    def forget_before(self, at: int) -> None:
+        """What was kept from before an instant is known no more."""
+        self._forget(at // self._width)
+
+    def _forget(self, oldest: int) -> None:
+        for index in [index for index in self._buckets if index < oldest]:
+            del self._buckets[index]
+
+    def __bool__(self) -> bool:
+        return bool(self._buckets)
+
+    def _length(self, window_seconds: float) -> int:
+        return -(-round(window_seconds * 1000) // self._width)
+
+    def _reach(self, at: int, window_seconds: float, floor: int) -> tuple[int, int]:
+        """The oldest and the newest bucket of the window that ends just before an instant."""
+        newest = (at - 1) // self._width
+        return max(newest - self._length(window_seconds) + 1, floor // self._width), newest
+
+
+class Ring(_Buckets[list[int]]):
+    """Counts per bucket: samples, and bad ones."""
+
+    __slots__ = ("_answered",)
+
+    def __init__(self, width_ms: int, span_seconds: float) -> None:
+        super().__init__(width_ms, span_seconds)
         self._answered: tuple[tuple[int, float, int], Counts] = _NOTHING
 
     def add(self, at: int, samples: int, bad: int) -> None:
@@ -46,8 +76,7 @@ class Ring:
 
     def _sum(self, at: int, window_seconds: float, floor: int) -> Counts:
         samples = bad = 0
-        newest = (at - 1) // self._width
-        oldest = max(newest - self._length(window_seconds) + 1, floor // self._width)
+        oldest, newest = self._reach(at, window_seconds, floor)
         buckets = self._buckets
         indices = buckets if len(buckets) < newest - oldest else range(oldest, newest + 1)
         for index in indices:
@@ -86,10 +115,6 @@ class Ring:
         for index, bucket in self._newest_first(at, floor):
             yield (newest - index + 1) * self._width / 1000, bucket
 
-    def forget_before(self, at: int) -> None:
-        """What was counted before an instant is counted no more."""
-        self._forget(at // self._width)
-
     def _newest_first(self, at: int, floor: int) -> Iterator[tuple[int, Counts]]:
         newest = (at - 1) // self._width
         oldest = max(newest - self._span + 1, floor // self._width)
@@ -98,46 +123,27 @@ class Ring:
 
     def _forget(self, oldest: int) -> None:
         self._answered = _NOTHING
-        for index in [index for index in self._buckets if index < oldest]:
-            del self._buckets[index]
-
-    def __bool__(self) -> bool:
-        return bool(self._buckets)
-
-    def _length(self, window_seconds: float) -> int:
-        return -(-round(window_seconds * 1000) // self._width)
+        super()._forget(oldest)
 
 
-class HistogramRing:
+class HistogramRing(_Buckets[Histogram]):
     """Measured numbers per bucket, as far back as `span_seconds`."""
 
-    __slots__ = ("_buckets", "_span", "_width")
-
-    def __init__(self, width_ms: int, span_seconds: float) -> None:
-        self._width = width_ms
-        self._span = -(-round(span_seconds * 1000) // width_ms)
-        self._buckets: dict[int, Histogram] = {}
+    __slots__ = ()
 
     def add(self, at: int, value: float) -> None:
         """A number measured at an instant (epoch ms)."""
         index = at // self._width
         if index not in self._buckets:
-            self.forget_before((index - self._span) * self._width)
+            self._forget(index - self._span)
             self._buckets[index] = Histogram()
         self._buckets[index].add(value)
 
     def histogram(self, at: int, window_seconds: float, floor: int = 0) -> Histogram:
         """All numbers of the window that ends just before an instant; nothing from before `floor`."""
-        newest = (at - 1) // self._width
-        oldest = max(newest - -(-round(window_seconds * 1000) // self._width) + 1, floor // self._width)
+        oldest, newest = self._reach(at, window_seconds, floor)
         whole = Histogram()
         for index, bucket in self._buckets.items():
             if oldest <= index <= newest:
                 whole.merge(bucket)
         return whole
-
-    def forget_before(self, at: int) -> None:
-        """What was measured before an instant (epoch ms) is known no more."""
-        oldest = at // self._width
-        for index in [index for index in self._buckets if index < oldest]:
-            del self._buckets[index]
