@@ -215,6 +215,10 @@ class Evaluate:
         self._steps += judgement.steps
         self._audit += [_entry(alert) for alert in judgement.changed if alert.state in _TOLD]
         self._note_errors({name: f"{type(error).__name__}: {error}" for name, error in judgement.errors}, at)
+        if at % COARSEST_MS == 0:
+            self._note_crowds()
+
+    def _note_crowds(self) -> None:
         for name in self._book.displaced.keys() - self._crowded:
             log.warning("%s has more label sets than max_series: the least bad ones make room", name)
             self._crowded.add(name)

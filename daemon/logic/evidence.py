@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from math import exp, lgamma, log, log1p, sqrt
+from math import exp, inf, lgamma, log, log1p, sqrt
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -109,6 +109,11 @@ def surprise(suffixes: Iterable[tuple[float, int]], normal: float) -> float:
 def alpha(window_seconds: float, once_in_seconds: float) -> float:
     """The surprise that comes by chance once in so long, to who looks all the time."""
     return max(window_seconds, LEAST_SECONDS) / (once_in_seconds * SCAN)
+
+
+def comes_once_in(window_seconds: float, likely: float) -> float:
+    """The other way round: so many seconds there are between two surprises that are that likely."""
+    return max(window_seconds, LEAST_SECONDS) / (SCAN * likely) if likely > 0 else inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

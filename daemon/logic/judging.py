@@ -52,9 +52,6 @@ class _Account:
         self.raised_above = min((band.above for band in self.bands.values()), default=0.0)
         self.bound_above = min((band.bound_above for band in self.bands.values()), default=0.0)
 
-    def of(self, labels: Labels) -> Series:
-        return self.series.setdefault(labels, Series(self.rule, self.query, labels))
-
     def judge(
         self, track: Track, at: int, coverage: float, changed: list[Alert], steps: list[EpisodeStep]
     ) -> Exception | None:
@@ -142,7 +139,7 @@ class _Standing(NamedTuple):
     clear_below: float
 
     def is_outside(self, seen: Extremes) -> bool:
-        return self.is_waiting or seen.trough < self.clear_below or seen.peak > self.above
+        return seen.trough < self.clear_below or seen.peak > self.above
 
 
 class _Table:

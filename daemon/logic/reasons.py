@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from daemon.domain.sample import Counts, Row
 from daemon.domain.units import say_duration, say_ratio
-from daemon.logic.evidence import LEAST_SECONDS, SCAN, Guards, chance, lower_bound
+from daemon.logic.evidence import Guards, chance, comes_once_in, lower_bound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ def rarity(suffixes: Iterable[tuple[float, int]], normal: float, window_seconds:
     """Why what was counted lately may be chance; None when it is too rare for that."""
     rarest = min(((chance(*one, normal), one) for one in suffixes), default=(1.0, Counts(0, 0)))
     likely, (samples, bad) = rarest
-    comes_every = max(window_seconds, LEAST_SECONDS) / (SCAN * likely) if likely > 0 else float("inf")
+    comes_every = comes_once_in(window_seconds, likely)
     if comes_every > once_in:
         return None
     return (

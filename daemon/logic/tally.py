@@ -13,6 +13,7 @@ from daemon.logic.windows import HistogramRing, Ring, bucket_ms
 LATE_MS = 2000
 """What comes later than this after a younger one has its place in a window, but in no row."""
 MOST_MET = 10_000
+"""Label sets that are remembered as known; those beyond are new whenever they come."""
 MOST_MODELS = 200
 """Of one track: models are named by clients."""
 
