@@ -35,3 +35,18 @@ class SystemClock:
             wall = last + round((at - then) * 1000 * SLOWED_DOWN)
         self._last = wall, at
         return wall
+
+
+class HandClock:
+    """A clock that somebody sets: for time that is played, not lived."""
+
+    def __init__(self, now: int) -> None:
+        self.instant = now
+
+    def now(self) -> int:
+        """UTC epoch milliseconds."""
+        return self.instant
+
+    def monotonic(self) -> float:
+        """Seconds that never go back, as long as nobody sets it back."""
+        return self.instant / 1000

@@ -30,24 +30,17 @@ from daemon.domain.errors import StoreFailure
 from daemon.domain.mitigation import Mitigation
 from daemon.domain.self_reading import Condition, SelfReading
 from daemon.engine.baselines import Baselines
-from daemon.engine.desk import Desk
-from daemon.engine.dispatch import Dispatch
-from daemon.engine.evaluate import Evaluate
-from daemon.engine.evidence import Witness
-from daemon.engine.explain import Explain
+from daemon.engine.core import Core, Surroundings
 from daemon.engine.foreign import EXPIRE_SECONDS, Foreign
 from daemon.engine.heartbeat import LOOK_SECONDS as BEAT_SECONDS
 from daemon.engine.heartbeat import Heartbeat
 from daemon.engine.ingest import Arrival, Ingest
-from daemon.engine.inventory import EVERY_SECONDS, Inventory
-from daemon.engine.mitigate import Mitigate
+from daemon.engine.inventory import EVERY_SECONDS
 from daemon.engine.operate import Operate
 from daemon.engine.retain import Retention
 from daemon.engine.self_watch import EVERY_SECONDS as LOOK_SECONDS
 from daemon.engine.self_watch import MISSED_TICKS, SelfWatch
-from daemon.engine.silences import Silences
 from daemon.engine.supervise import Tasks
-from daemon.logic.attribution import Attribution
 from daemon.logic.judging import Book
 from daemon.logic.providers import LONGEST_WINDOW_SECONDS, ProviderFigures
 from daemon.ports import Clock
@@ -86,7 +79,6 @@ class ControlPlane:
         self._ticked_at = float("inf")
         self._figures = ProviderFigures()
         self._figures_written: object = None
-        self._attribution = Attribution()
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="control")
         key = settings.upstream_management_key
         self._management = (
@@ -97,47 +89,24 @@ class ControlPlane:
         self._notifier = AppriseProcess(proxy=proxy)
         self._heartbeat = Heartbeat(clock=clock, beat=Pulse(proxy, self._threads).beat, trouble=self._trouble)
         self._routes = RoutesFile(places.routes, clock)
-        self._desk = Desk(store.ledger)
-        self._evaluate = Evaluate(
-            desk=self._desk,
+        around = Surroundings(
             clock=clock,
-            plan_messages=lambda steps, now: self._dispatch.plan(steps, now),
-            plan_mitigations=lambda firing, acting, now: self._mitigate.plan(firing, acting, now),
-        )
-        self._silences = Silences(
-            ledger=store.ledger, clock=clock, commit=self._desk.commit, alerts=self._evaluate.alerts
-        )
-        self._desk.read_by(self._silences.adopt)
-        self._foreign = Foreign(
-            desk=self._desk,
-            clock=clock,
-            plan_messages=lambda steps, now: self._dispatch.plan(steps, now),
-            forget=self._evaluate.forget,
-        )
-        self._dispatch = Dispatch(
             ledger=store.ledger,
-            notifier=self._notifier,
-            clock=clock,
-            commit=self._desk.commit,
-            alerts=self._silences.alerts,
-            mitigations=lambda: self._mitigate.rows(),
-            public_url=settings.public_url_resolved,
-            evidence=Witness(store.events, lambda alert: self._evaluate.book.query_of(alert)).gather,
-        )
-        self._desk.read_by(self._dispatch.adopt)
-        self._mitigate = Mitigate(
-            ledger=store.ledger,
+            events=store.events,
             routes=self._routes,
             management=self._management,
             probes=self._probes,
-            clock=clock,
-            commit=self._desk.commit,
-            notice=self._dispatch.notice,
+            notifier=self._notifier,
             ceiling=settings.mitigation_mode,
-            on_release=self._evaluate.start_anew,
+            public_url=settings.public_url_resolved,
             export=partial(write_journal_copy, places.journal_copy),
         )
-        self._desk.read_by(self._mitigate.adopt)
+        core = Core(around, lambda: (source.config, source.off))
+        self._attribution, self._evaluate, self._silences = core.attribution, core.evaluate, core.silences
+        self._dispatch, self._mitigate, self._inventory = core.dispatch, core.mitigate, core.inventory
+        self._foreign = Foreign(
+            desk=core.desk, clock=clock, plan_messages=core.dispatch.plan, forget=self._evaluate.forget
+        )
         self._ingest = Ingest(
             spool=SpoolReader(places.spool, places.spool_ack),
             store=store.events,
@@ -155,16 +124,8 @@ class ControlPlane:
             free_share=partial(free_share, places.state),
             observe=self._evaluate.observe,
         )
-        self._desk.read_by(self._self_watch.adopt)
+        core.desk.read_by(self._self_watch.adopt)
         self._baselines = Baselines(store=store.events, book=lambda: self._evaluate.book, node_id=self._rollups_of)
-        self._inventory = Inventory(
-            probes=self._probes,
-            management=self._management,
-            attribution=self._attribution,
-            served=self._mitigate.set_inventory,
-            observe=self._evaluate.observe,
-            clock=clock,
-        )
         self.operations = Operate(
             clock=clock,
             events=store.events,
@@ -174,15 +135,9 @@ class ControlPlane:
             dispatch=self._dispatch,
             mitigate=self._mitigate,
             silences=self._silences,
-            explain=Explain(
-                ledger=store.ledger,
-                clock=clock,
-                alerts=self._silences.alerts,
-                look=self._evaluate.look,
-                rules=lambda: (source.config, source.off),
-            ),
+            explain=core.explain,
             foreign=self._foreign,
-            commit=self._desk.commit,
+            commit=core.desk.commit,
             figures=self._figures,
             describe=self._describe,
             missing=self._missing,

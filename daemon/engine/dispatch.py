@@ -107,15 +107,28 @@ class Dispatch:
             while True:
                 self._wake.clear()
                 now = self._clock.now()
-                own = self._outbox.repeats(now), self._outbox.tests(now), self._outbox.stand_ins(self.cut_off, now)
-                if rows := tuple(chain.from_iterable(own)):
-                    await self._record(rows)
-                for errand in self._outbox.errands():
-                    if self._due_at(errand) <= now and errand.receiver not in self._busy:
+                for errand in await self._due(now):
+                    if errand.receiver not in self._busy:
                         self._busy.add(errand.receiver)
                         self._outbox.sending.add(errand.group_key)
                         senders.create_task(self._serve(errand), name=f"notify {errand.receiver}")
                 await self._pause(now)
+
+    async def send_due(self) -> None:
+        """One round of all that `run` does again and again, one message after the other."""
+        for errand in await self._due(self._clock.now()):
+            await self._serve(errand)
+
+    @property
+    def next_due(self) -> int | None:
+        """When the next message is to be sent (epoch ms); None while none waits."""
+        return min(map(self._due_at, self._outbox.errands()), default=None)
+
+    async def _due(self, now: int) -> list[Errand]:
+        own = self._outbox.repeats(now), self._outbox.tests(now), self._outbox.stand_ins(self.cut_off, now)
+        if rows := tuple(chain.from_iterable(own)):
+            await self._record(rows)
+        return [errand for errand in self._outbox.errands() if self._due_at(errand) <= now]
 
     async def _pause(self, now: int) -> None:
         """Until something is due or has changed; whoever waits for a busy receiver is looked at when that is free."""

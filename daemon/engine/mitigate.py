@@ -100,6 +100,11 @@ class Mitigate:
         if self._release.observe(event, self._applied()):
             self._wake()
 
+    @property
+    def is_busy(self) -> bool:
+        """Something is open."""
+        return bool(self._journal.open)
+
     def rows(self) -> Sequence[Mitigation]:
         """Open rows first, then ended ones, newest first."""
         return self._journal.rows()

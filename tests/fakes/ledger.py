@@ -1,98 +1,27 @@
-"""A ledger in memory that keeps every promise of the port; set `failing` to make it refuse."""
+"""The ledger in memory, watched; set `failing` to make it refuse."""
 
-from collections.abc import Sequence
-
-from daemon.domain.alert import Alert, AlertState
-from daemon.domain.audit import AuditEntry
+from daemon.adapters.memory import ledger
 from daemon.domain.decision import Decision
 from daemon.domain.errors import StoreFailure
-from daemon.domain.mitigation import Mitigation
-from daemon.domain.notification import Notification, NotificationStatus
-from daemon.domain.silence import Silence
 
 
-class MemoryLedger:
+class MemoryLedger(ledger.MemoryLedger):
     def __init__(self) -> None:
+        super().__init__()
         self.decisions: list[Decision] = []
         """Everything committed, in order."""
-        self.alert_rows: dict[str, Alert] = {}
-        self.notification_rows: dict[str, Notification] = {}
-        self.mitigation_rows: dict[str, Mitigation] = {}
-        self.audit_rows: dict[str, AuditEntry] = {}
-        self.silence_rows: dict[str, Silence] = {}
-        self.transition_rows: list[Alert] = []
         self.prunes: list[int] = []
         """What each call of `prune` found."""
         self.failing = False
 
     async def commit(self, decision: Decision) -> None:
-        self._answer()
+        await super().commit(decision)
         self.decisions.append(decision)
-        self.alert_rows |= {row.fingerprint: row for row in decision.alerts}
-        self.transition_rows += decision.alerts
-        self.silence_rows |= {row.id: row for row in decision.silences}
-        self.notification_rows |= {row.id: row for row in decision.notifications}
-        self.mitigation_rows |= {row.id: row for row in decision.mitigations}
-        self.audit_rows = self.audit_rows | {row.id: row for row in decision.audit if row.id not in self.audit_rows}
-
-    async def alerts(self) -> Sequence[Alert]:
-        self._answer()
-        return list(self.alert_rows.values())
-
-    async def transitions(self, alert: str, until: int, limit: int = 200) -> Sequence[Alert]:
-        self._answer()
-        return [row for row in self.transition_rows[::-1] if row.alert == alert and row.since <= until][:limit]
-
-    async def silences(self, ended_after: int) -> Sequence[Silence]:
-        self._answer()
-        rows = (row for row in self.silence_rows.values() if row.ends_at > ended_after)
-        return sorted(rows, key=lambda row: (row.created_at, row.id))
-
-    async def queued(self) -> Sequence[Notification]:
-        self._answer()
-        rows = (row for row in self.notification_rows.values() if row.status is NotificationStatus.QUEUED)
-        return sorted(rows, key=lambda row: (row.created_at, row.id))
-
-    async def notifications(self, limit: int = 100, until: int | None = None) -> Sequence[Notification]:
-        self._answer()
-        newest = sorted(self.notification_rows.values(), key=lambda row: (row.created_at, row.id), reverse=True)
-        return [row for row in newest if until is None or row.created_at <= until][:limit]
-
-    async def mitigations(self, limit: int = 200, until: int | None = None) -> Sequence[Mitigation]:
-        self._answer()
-        newest = sorted(self.mitigation_rows.values(), key=lambda row: (row.planned_at, row.id), reverse=True)
-        newest = [row for row in newest if until is None or row.planned_at <= until]
-        return sorted(newest, key=lambda row: not row.state.is_open)[:limit]
-
-    async def audit(self, limit: int = 200, until: int | None = None) -> Sequence[AuditEntry]:
-        self._answer()
-        return [row for row in list(self.audit_rows.values())[::-1] if until is None or row.at <= until][:limit]
 
     async def prune(self, before: int, limit: int) -> int:
-        self._answer()
-        moved = [row for row in self.transition_rows if row.since < before][:limit]
-        said = [key for key, row in self.audit_rows.items() if row.at < before][:limit]
-        sent = [key for key, row in sorted(self.notification_rows.items()) if _is_over(row) and row.created_at < before]
-        self.transition_rows = [row for row in self.transition_rows if not any(row is one for one in moved)]
-        for key in said:
-            del self.audit_rows[key]
-        for key in sent[:limit]:
-            del self.notification_rows[key]
-        self.prunes.append(most := max(len(moved), len(said), len(sent[:limit])))
-        return most
-
-    async def prune_foreign(self, before: int, limit: int) -> int:
-        self._answer()
-        over = (AlertState.INACTIVE, AlertState.RESOLVED)
-        ended = [row for row in self.alert_rows.values() if row.source and row.state in over and row.since < before]
-        for row in ended[:limit]:
-            del self.alert_rows[row.fingerprint]
-        return len(ended[:limit])
+        self.prunes.append(await super().prune(before, limit))
+        return self.prunes[-1]
 
     def _answer(self) -> None:
         if self.failing:
             raise StoreFailure("the ledger was told to fail")
-
-
-def _is_over(row: Notification) -> bool:
-    return row.status is not NotificationStatus.QUEUED

@@ -1,17 +1,15 @@
 """A routing table in memory; set `failing` to make it refuse."""
 
+from daemon.adapters.memory import routes
 from daemon.domain.soft_routing import RoutingTable
 
 
-class MemoryRoutes:
+class MemoryRoutes(routes.MemoryRoutes):
     def __init__(self) -> None:
-        self.table = RoutingTable()
+        super().__init__()
         self.failing = False
 
     def publish(self, table: RoutingTable) -> None:
         if self.failing:
             raise OSError("the table was told to fail")
-        self.table = table
-
-    def read(self) -> RoutingTable:
-        return self.table
+        super().publish(table)

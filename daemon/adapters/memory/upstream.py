@@ -1,0 +1,63 @@
+"""An upstream in memory: its settings, what it serves, and whether it answers, as somebody sets them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from daemon.domain.errors import ManagementFailure
+from daemon.domain.event import Wire
+from daemon.ports import CredentialFile, ModelEntry
+
+
+class MemoryUpstream:
+    """Both its management API and what is asked of it cold. `answers` tells of a model whether a ping goes well."""
+
+    def __init__(
+        self,
+        settings: Mapping[str, Any] | None = None,
+        models: Sequence[str] | None = None,
+        answers: Callable[[str], bool] = lambda _: True,
+    ) -> None:
+        self.settings = dict(settings or {})
+        """By path: `quota-exceeded/switch-project`."""
+        self.served = models
+        self.files: Sequence[CredentialFile] = ()
+        self.is_up = True
+        self.answers = answers
+        self.writes: list[tuple[str, Any]] = []
+
+    async def read(self, path: str) -> Any:
+        self._answer()
+        if path not in self.settings:
+            raise ManagementFailure(f"{path}: 404", status=404)
+        return {path.rpartition("/")[2]: self.settings[path]}
+
+    async def write(self, path: str, value: Any) -> None:
+        self._answer()
+        self.writes.append((path, value))
+        self.settings[path] = value
+
+    async def config_fingerprints(self) -> Mapping[str, str]:
+        self._answer()
+        return {path.partition("/")[0]: str(value) for path, value in self.settings.items()}
+
+    async def credential_files(self) -> Sequence[CredentialFile]:
+        self._answer()
+        return self.files
+
+    async def reachable(self) -> bool:
+        return self.is_up
+
+    async def models(self) -> Sequence[ModelEntry] | None:
+        if self.served is None or not self.is_up:
+            return None
+        return [ModelEntry(model_id=model) for model in self.served]
+
+    async def ping(self, model: str, wire: Wire) -> bool | None:
+        return self.is_up and self.answers(model)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    def _answer(self) -> None:
+        if not self.is_up:
+            raise ManagementFailure("the upstream does not answer")

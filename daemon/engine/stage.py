@@ -1,0 +1,179 @@
+"""Stage: the engine on a clock that is moved by hand, where rules are tried out on made up or recorded traffic.
+
+What judges, tells and acts here is what does so live; only time, the upstream and the receivers are not real.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from itertools import chain
+from typing import Protocol
+
+from daemon.domain.alerts_config import AlertsConfig
+from daemon.domain.event import Event
+from daemon.domain.notification import Channel
+from daemon.engine.core import Core, Surroundings
+from daemon.engine.dispatch import IDLE_SECONDS
+from daemon.engine.evaluate import GRACE_MS
+from daemon.engine.ingest import Arrival
+from daemon.engine.inventory import EVERY_SECONDS
+from daemon.logic.judging import SECOND_MS
+from daemon.ports import Clock
+
+TICK_MS = 10_000
+"""While nothing is on its way, it is looked at so often."""
+
+Act = Callable[[], Awaitable[object] | None]
+"""Something that happens: a person who changes something, an upstream that breaks, a turn that ends."""
+
+
+class MovableClock(Clock, Protocol):
+    """A clock that stands where somebody set it."""
+
+    instant: int
+
+
+class Stage:
+    """A process that is started, and may die and be started again, over surroundings that outlive it.
+
+    `is_recorded`: what happens is in the store already, with its labels; nothing is asked of an upstream of today.
+    """
+
+    def __init__(
+        self,
+        around: Surroundings,
+        clock: MovableClock,
+        config: AlertsConfig,
+        off: Collection[str] = (),
+        *,
+        is_recorded: bool = False,
+    ) -> None:
+        self._around, self._clock, self._is_recorded = around, clock, is_recorded
+        self._rules = config, off
+        self._spool: list[Event] = []
+        self._looks_at = self._tells_at = 0
+        self.is_up = False
+        self.core = Core(around, lambda: self._rules)
+
+    # ---- start and stop ------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Takes up what the ledger and the stored events hold, as a process does."""
+        around, now = self._around, self._clock.now()
+        self.core = core = Core(around, lambda: self._rules)
+        core.evaluate.remember(await around.ledger.alerts(), await around.ledger.mitigations())
+        self._configure()
+        await core.silences.load()
+        await core.dispatch.load()
+        await core.mitigate.load()
+        await self._look(now)
+        last_alive = None if self._is_recorded else await around.events.last_alive()
+        self._open(downtime_ms=0 if last_alive is None else max(0, now - last_alive))
+        self._tells_at, self.is_up = now, True
+
+    def stop(self) -> None:
+        """Dies without a word; what happens meanwhile waits for the next start."""
+        self.is_up = False
+
+    def reload(self, config: AlertsConfig, off: Collection[str] = ()) -> None:
+        """Other rules from now on."""
+        self._rules = config, off
+        self._configure()
+        self._open()
+
+    def _configure(self) -> None:
+        config, _ = self._rules
+        self.core.attribution.configure(config.providers)
+        self.core.silences.configure(config)
+        self.core.dispatch.configure(config, {one.name: (Channel(url=one.name),) for one in config.receivers})
+        self.core.mitigate.configure(config)
+
+    def _open(self, downtime_ms: int = 0) -> None:
+        """A new book, warmed with what is stored."""
+        book, warmed = self.core.evaluate.open(self._rules[0]), set[int]()
+        for event in self._around.events.replay(self._clock.now() - round(book.longest_window_seconds * 1000)):
+            if event.emitted_at >= self._clock.now():
+                break
+            book.warm(event)
+            self.core.attribution.recall(event)
+            warmed.add(event.event_id)
+        self.core.evaluate.use(book, downtime_ms=downtime_ms, warmed=warmed)
+
+    # ---- living --------------------------------------------------------------------------------------------------
+
+    async def play(self, script: Iterable[tuple[int, Event | Act]], until: int) -> None:
+        """What happens, in the order of its instants (epoch ms), and the time between and after it."""
+        for at, happening in chain(script, [(until, _nothing)]):
+            await self._live_until(at)
+            self._clock.instant = max(self._clock.instant, at)
+            if isinstance(happening, Event):
+                self.emit(happening)
+            elif (work := happening()) is not None:
+                await work
+
+    def emit(self, event: Event) -> None:
+        """A turn has ended."""
+        self._spool.append(event)
+
+    async def _live_until(self, at: int) -> None:
+        """Looks whenever a second has ended in which something can have changed."""
+        while (now := self._next(at)) <= at:
+            self._clock.instant = now
+            if self.is_up:
+                await self._step(now)
+
+    def _next(self, at: int) -> int:
+        """The next instant to look, shortly after the end of a second."""
+        now = self._clock.now()
+        soonest = _shortly_after((now - GRACE_MS) // SECOND_MS * SECOND_MS + SECOND_MS)
+        if self._is_busy:
+            return soonest
+        return max(soonest, _shortly_after(min((now // TICK_MS + 1) * TICK_MS, _whole(self._tells_at))))
+
+    @property
+    def _is_busy(self) -> bool:
+        """Something can change with every second."""
+        core = self.core
+        return self.is_up and bool(self._spool or core.evaluate.book.is_active or core.mitigate.is_busy)
+
+    async def _step(self, now: int) -> None:
+        core = self.core
+        if self._spool:
+            await self._arrive(now)
+        if now >= self._looks_at:
+            await self._look(now)
+        await core.evaluate.step(now)
+        if core.mitigate.is_busy:
+            await core.mitigate.carry_out()
+        if now >= min(self._tells_at, core.dispatch.next_due or now + 1):
+            await core.dispatch.send_due()
+            self._tells_at = now + round(IDLE_SECONDS * 1000)
+        self._tells_at = min(self._tells_at, core.dispatch.next_due or self._tells_at)
+
+    async def _arrive(self, now: int) -> None:
+        events, self._spool = tuple(map(self._label, self._spool)), []
+        if not self._is_recorded:
+            await self._around.events.append(events, {}, now)
+        for event in events:
+            self.core.mitigate.observe(event)
+        self.core.evaluate.arrived(Arrival(events=events, lost=0))
+
+    def _label(self, event: Event) -> Event:
+        """One that says its provider is believed."""
+        is_labelled = self._is_recorded or event.provider_key != "unknown"
+        return event if is_labelled else self.core.attribution.attribute(event)
+
+    async def _look(self, now: int) -> None:
+        self._looks_at = now + round(EVERY_SECONDS * 1000)
+        if not self._is_recorded:
+            await self.core.inventory.refresh()
+
+
+def _nothing() -> None:
+    """The end of a script."""
+
+
+def _whole(instant: int) -> int:
+    return -(-instant // SECOND_MS) * SECOND_MS
+
+
+def _shortly_after(second: int) -> int:
+    return second + GRACE_MS
