@@ -101,7 +101,7 @@ class ControlPlane:
             public_url=settings.public_url_resolved,
             export=partial(write_journal_copy, places.journal_copy),
         )
-        core = Core(around, lambda: (source.config, source.off))
+        self._core = core = Core(around, lambda: (source.config, source.off))
         self._attribution, self._evaluate, self._silences = core.attribution, core.evaluate, core.silences
         self._dispatch, self._mitigate, self._inventory = core.dispatch, core.mitigate, core.inventory
         self._foreign = Foreign(

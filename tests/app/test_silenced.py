@@ -40,7 +40,7 @@ async def test_killed_after_it_was_told_a_silence_and_an_acknowledgement_hold(tm
     step = EpisodeStep(
         change=EpisodeChange.OPENED, episode=alert.episode, at=now, before=None, after=alert.severity, alert=alert
     )
-    await killed._desk.commit(Decision(alerts=(alert,), notifications=killed._dispatch.plan([step], now)))
+    await killed._core.desk.commit(Decision(alerts=(alert,), notifications=killed._dispatch.plan([step], now)))
     silence = await killed.operations.silence({"alert": "A"}, seconds=3600.0, actor="human:jo")
     await killed.operations.acknowledge("A", "human:al")
 
