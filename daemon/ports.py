@@ -10,6 +10,7 @@ from daemon.domain.decision import Decision
 from daemon.domain.event import Event, Wire
 from daemon.domain.explanation import Explanation
 from daemon.domain.foreign import Told
+from daemon.domain.heard import Heard
 from daemon.domain.mitigation import Mitigation
 from daemon.domain.notification import Channel, Delivery, Message, Notification
 from daemon.domain.rollup import Closed, Resolution, Rollup
@@ -152,6 +153,13 @@ class Ledger(Protocol):
     async def transitions(self, alert: str, until: int, limit: int = 200) -> Sequence[Alert]:
         """Every row that the alerts of this name have had since some time before `until` (epoch ms), newest first."""
 
+    async def story(self, since: int, until: int) -> Sequence[Alert]:
+        """Every row that any alert has had, in the order in which they were committed, of states that began from
+        `since` on and before `until` (epoch ms)."""
+
+    async def heard(self, since: int, until: int) -> Sequence[Heard]:
+        """What reached the judging from `since` on and before `until` (epoch ms), in order."""
+
     async def silences(self, ended_after: int) -> Sequence[Silence]:
         """Those that have not ended before an instant (epoch ms), oldest first."""
 
@@ -168,8 +176,8 @@ class Ledger(Protocol):
         """Newest first; those written by `until` (epoch ms), where that is said."""
 
     async def prune(self, before: int, limit: int) -> int:
-        """Deletes transitions, audit entries and ended notifications from before an instant (epoch ms), at most `limit`
-        of each, the oldest first; how many there were of those that were most."""
+        """Deletes transitions, what was heard, audit entries and ended notifications from before an instant (epoch
+        ms), at most `limit` of each, the oldest first; how many there were of those that were most."""
 
     async def prune_foreign(self, before: int, limit: int) -> int:
         """Deletes at most `limit` alerts of others that ended before an instant (epoch ms); their transitions stay.

@@ -125,7 +125,12 @@ class ControlPlane:
             observe=self._evaluate.observe,
         )
         core.desk.read_by(self._self_watch.adopt)
-        self._baselines = Baselines(store=store.events, book=lambda: self._evaluate.book, node_id=self._rollups_of)
+        self._baselines = Baselines(
+            store=store.events,
+            book=lambda: self._evaluate.book,
+            learn=self._evaluate.learn,
+            node_id=self._rollups_of,
+        )
         self.operations = Operate(
             clock=clock,
             events=store.events,
@@ -289,7 +294,7 @@ class ControlPlane:
 
     def _warm(self, book: Book, first: bool) -> Collection[int]:
         """Blocking. Stored events fill the windows; they were judged in their time. Gives the ids of the latest."""
-        seconds = max(book.longest_window_seconds, LONGEST_WINDOW_SECONDS if first else 0.0)
+        seconds = max(book.longest_window_seconds, LONGEST_WINDOW_SECONDS)
         latest, warmed = self._clock.now() - LATE_MS, set[int]()
         for event in self._store.events.replay(self._clock.now() - round(seconds * 1000)):
             book.warm(event)

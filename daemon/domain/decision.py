@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from daemon.domain.alert import Alert
 from daemon.domain.audit import AuditEntry
+from daemon.domain.heard import Heard
 from daemon.domain.mitigation import Mitigation
 from daemon.domain.notification import Notification
 from daemon.domain.silence import Silence
@@ -18,6 +19,8 @@ class Decision:
     mitigations: tuple[Mitigation, ...] = ()
     audit: tuple[AuditEntry, ...] = ()
     silences: tuple[Silence, ...] = ()
+    heard: tuple[Heard, ...] = ()
+    """Only ever added."""
 
     def __bool__(self) -> bool:
-        return bool(self.alerts or self.notifications or self.mitigations or self.audit or self.silences)
+        return any((self.alerts, self.notifications, self.mitigations, self.audit, self.silences, self.heard))

@@ -21,10 +21,12 @@ class Baselines:
         *,
         store: EventStore,
         book: Callable[[], Book],
+        learn: Callable[[Sequence[Rollup], int], None],
         node_id: str = "",
     ) -> None:
         self._store = store
         self._book = book
+        self._learn = learn
         self._node_id = node_id
         self._taught: tuple[Book, int] | None = None
 
@@ -36,10 +38,11 @@ class Baselines:
             return
         lesson = book, Resolution.HOUR.floor(until)
         if lesson != self._taught:
-            book.learn(await self._hours(lesson[1], round(book.history_seconds * 1000)))
+            self._learn(await self.hours(lesson[1], round(book.history_seconds * 1000)), lesson[1])
             self._taught = lesson
 
-    async def _hours(self, until: int, history_ms: int) -> Sequence[Rollup]:
+    async def hours(self, until: int, history_ms: int) -> Sequence[Rollup]:
+        """The closed hours of so long a time before an instant (epoch ms). Raises `StoreFailure`."""
         rows: list[Rollup] = []
         for since in range(until - history_ms, until, DAY_MS):
             rows += await self._store.rollups(Resolution.HOUR, since, min(since + DAY_MS, until), {})

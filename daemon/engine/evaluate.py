@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from daemon.domain.alert import Alert, AlertState, EpisodeStep
 from daemon.domain.alerts_config import AlertsConfig
@@ -12,9 +13,11 @@ from daemon.domain.decision import Decision
 from daemon.domain.errors import StoreFailure
 from daemon.domain.event import Event
 from daemon.domain.explanation import Look
+from daemon.domain.heard import Heard, HeardKind, late_ids, told
 from daemon.domain.mitigation import Mitigation
 from daemon.domain.notification import Notification
 from daemon.domain.probe import ProbeResult
+from daemon.domain.rollup import Rollup
 from daemon.domain.rule_figures import RuleFigures
 from daemon.domain.self_reading import Condition, SelfReading
 from daemon.engine.desk import Desk
@@ -32,6 +35,8 @@ MOST_SECONDS = 120
 LONGEST_BACK_MS = 86_400_000
 """Further back than this a clock only goes when it was wrong before."""
 RETRY_SECONDS = 1.0
+MOST_HEARD = 5000
+"""What waits for a decision to be written with; what leads to a decision is always written with it."""
 EVENTS_DROPPED = "EventsDropped"
 """The built-in alert by which a process knows what the one before has lost."""
 
@@ -57,6 +62,13 @@ class Evaluate:
         self._changed: dict[str, Alert] = {}
         self._steps: list[EpisodeStep] = []
         self._audit: list[AuditEntry] = []
+        self._heard: list[Heard] = []
+        self._judged_until = 0
+        """As the process before can be known to have judged."""
+        self._began_at = 0
+        self._said: dict[tuple[str, ...], Heard] = {}
+        """The latest entry about each reading that waits."""
+        self._waiting_heard = 0
         self._losses = Ring(COARSEST_MS, LOSSES_SECONDS)
         self._meanwhile: list[Event] | None = None
         """What arrives while a new book is being warmed."""
@@ -73,6 +85,8 @@ class Evaluate:
         """What the ledger holds, at the start."""
         self._last_rows = {alert.fingerprint: alert for alert in alerts}
         for alert in self._last_rows.values():
+            if not alert.source:
+                self._judged_until = max(self._judged_until, alert.since)
             if alert.alert == EVENTS_DROPPED and alert.is_firing and alert.value:
                 self._losses.add(alert.last_data_at, round(alert.value), round(alert.value))
         for row in mitigations:
@@ -93,9 +107,9 @@ class Evaluate:
         """Judges by this book from now on; alerts go on where they are. `warmed` are the ids of the latest events that
         it has counted: what arrived meanwhile and is not among them is counted now."""
         now = self._clock.now()
-        for event in self._meanwhile or ():
-            if event.event_id not in warmed:
-                book.observe(event)
+        meanwhile = [event for event in self._meanwhile or () if event.event_id not in warmed]
+        for event in meanwhile:
+            book.observe(event)
         self._meanwhile = None
         for reading in self._readings.values():
             book.warm(reading)
@@ -103,6 +117,10 @@ class Evaluate:
         book.restore(ours, shift_ms=downtime_ms, silent_since=now if downtime_ms else 0)
         self._book = book
         self._judged_at = max(self._judged_at, now // SECOND_MS * SECOND_MS - SECOND_MS)
+        started = {"downtime_ms": downtime_ms, "judged_until": self._judged_until}
+        kind, what = (HeardKind.RULES, {}) if self._began_at else (HeardKind.STARTED, started)
+        self._note(kind, what, now)
+        self._began_at = self._began_at or now
         if downtime_ms:
             self._write_down_waiting()
         self.wake()
@@ -114,6 +132,7 @@ class Evaluate:
 
     def acknowledge(self, names: Mapping[str, str | None]) -> list[Alert]:
         """Who looks after which alert, by fingerprint. Gives the rows as they are now, for the caller to commit."""
+        self._note(HeardKind.ACKNOWLEDGED, {"names": dict(names)})
         self._book.acknowledge(names)
         for rows in (self._last_rows, self._changed):
             for fingerprint in names.keys() & rows.keys():
@@ -130,8 +149,11 @@ class Evaluate:
 
     def observe(self, reading: SelfReading | ProbeResult) -> None:
         """Something about the daemon or the upstream is wrong, or right again; it stands until the next one."""
-        key = (reading.condition,) if isinstance(reading, SelfReading) else (reading.probe, reading.subject)
-        self._readings[key] = reading
+        self._note_reading(reading)
+        self._take(reading)
+
+    def _take(self, reading: SelfReading | ProbeResult) -> None:
+        self._readings[_key(reading)] = reading
         self._book.observe(reading)
         self.wake()
 
@@ -155,10 +177,26 @@ class Evaluate:
         """How long ago the last second was that is judged; up to a tick while nothing happens."""
         return max(0.0, (self._clock.now() - self._judged_at) / 1000) if self._has_judged else 0.0
 
-    def start_anew(self, fingerprints: Collection[str]) -> None:
-        """A mitigation of these alerts was released."""
-        self._book.start_anew(fingerprints, self._clock.now())
+    def own(self, owners: Mapping[str, Collection[str]]) -> None:
+        """Which alerts, by name, mitigations of the past belonged to, by id."""
+        self._owners |= {mitigation: frozenset(names) for mitigation, names in owners.items()}
+
+    def start_anew(self, fingerprints: Collection[str], at: int | None = None) -> None:
+        """A mitigation of these alerts was released, now or at an instant (epoch ms)."""
+        at = self._clock.now() if at is None else at
+        self._note(HeardKind.ANEW, {"fingerprints": sorted(fingerprints), "at": at})
+        self._book.start_anew(fingerprints, at)
         self.wake()
+
+    def learn(self, hours: Sequence[Rollup], until: int) -> None:
+        """What is usual, from the hours of some days until an instant (epoch ms)."""
+        self._note(HeardKind.LEARNED, {"until": until})
+        self._book.learn(hours)
+
+    def lose(self, at: int, lost: int) -> None:
+        """So many events never arrived; `at` is when that was (epoch ms)."""
+        self._note(HeardKind.LOST, {"at": at, "lost": lost})
+        self._book.lose(at, lost, lost)
 
     # ---- the work ------------------------------------------------------------------------------------------------
 
@@ -166,11 +204,32 @@ class Evaluate:
         """Events were stored."""
         for event in arrival.events:
             self._book.observe(event)
+            self._book.lose(event.emitted_at, 1, 0)
+        judged_at = max(self._judged_at, self._began_at)
+        if late := [event for event in arrival.events if event.emitted_at < judged_at]:
+            self._note(HeardKind.LATE, {"ids": late_ids(late)})
         if self._meanwhile is not None:
             self._meanwhile += arrival.events
-        at = arrival.events[-1].emitted_at if arrival.events else self._clock.now()
-        self._book.lose(at, len(arrival.events) + arrival.lost, arrival.lost)
+        if arrival.lost:
+            self.lose(arrival.events[-1].emitted_at if arrival.events else self._clock.now(), arrival.lost)
         self.wake()
+
+    def _note(self, kind: HeardKind, what: Mapping[str, Any], at: int | None = None) -> Heard:
+        """What has to be known to judge this day again just as it was judged."""
+        heard = Heard(at=self._clock.now() if at is None else at, after=self._judged_at, kind=kind, what=what)
+        self._heard.append(heard)
+        self._waiting_heard += 1
+        return heard
+
+    def _note_reading(self, reading: SelfReading | ProbeResult) -> None:
+        """One that says the same again is a line in the entry of the first."""
+        what = dict(told(reading))
+        at = what.pop("emitted_at")
+        said = self._said.get(_key(reading))
+        if said is None or said.what["reading"] != what:
+            said = self._said[_key(reading)] = self._note(HeardKind.READING, {"reading": what, "times": []})
+        said.what["times"].append([at, self._judged_at])
+        self._waiting_heard += 1
 
     def wake(self) -> None:
         """Look again, at the end of this second."""
@@ -196,6 +255,7 @@ class Evaluate:
             self._judged_at = last - SECOND_MS  # the clock was wrong before
         first = max(self._judged_at + SECOND_MS, last - MOST_SECONDS * SECOND_MS)
         if pause := first - self._judged_at - SECOND_MS:
+            self._note(HeardKind.PAUSED, {"until": last})
             self._book.pause(pause)
             self._write_down_waiting()
         for at in range(first, last + 1, SECOND_MS):
@@ -236,19 +296,22 @@ class Evaluate:
             log.log(logging.ERROR if errors else logging.INFO, "%s", text or "all rules can be judged again")
         self._failing_rules = errors
         failing = Condition.EVALUATION_FAILING
-        self.observe(SelfReading(condition=failing, holds=bool(errors), reason=text, emitted_at=at))
+        self._take(SelfReading(condition=failing, holds=bool(errors), reason=text, emitted_at=at))
 
     async def _commit(self, now: int) -> None:
         mitigation = self._plan_mitigations(self._book.firing(), self._book.acting(), now)
-        await self._desk.commit(
-            Decision(
-                alerts=tuple(self._changed.values()),
-                notifications=self._plan_messages(self._steps, now) + mitigation.notifications,
-                mitigations=mitigation.mitigations,
-                audit=(*self._audit, *mitigation.audit),
-            )
+        decision = Decision(
+            alerts=tuple(self._changed.values()),
+            notifications=self._plan_messages(self._steps, now) + mitigation.notifications,
+            mitigations=mitigation.mitigations,
+            audit=(*self._audit, *mitigation.audit),
         )
+        heard = tuple(self._heard) if decision or self._waiting_heard >= MOST_HEARD else ()
+        await self._desk.commit(replace(decision, heard=heard))
         self._changed, self._steps, self._audit = {}, [], []
+        if heard:
+            del self._heard[: len(heard)]
+            self._said, self._waiting_heard = {}, len(self._heard)
 
     async def _clock_reaches_a_second(self) -> None:
         now = self._clock.now()
@@ -263,6 +326,10 @@ class Evaluate:
 
     def _rules_behind(self, mitigation_id: str) -> Collection[str]:
         return self._owners.get(mitigation_id, ())
+
+
+def _key(reading: SelfReading | ProbeResult) -> tuple[str, ...]:
+    return (reading.condition,) if isinstance(reading, SelfReading) else (reading.probe, reading.subject)
 
 
 _TOLD = frozenset({AlertState.FIRING, AlertState.RESOLVED})

@@ -3,19 +3,23 @@
 What judges, tells and acts here is what does so live; only time, the upstream and the receivers are not real.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Protocol
 
 from daemon.domain.alerts_config import AlertsConfig
 from daemon.domain.event import Event
 from daemon.domain.notification import Channel
+from daemon.domain.probe import ProbeResult
+from daemon.domain.self_reading import SelfReading
 from daemon.engine.core import Core, Surroundings
 from daemon.engine.dispatch import IDLE_SECONDS
 from daemon.engine.evaluate import GRACE_MS
 from daemon.engine.ingest import Arrival
 from daemon.engine.inventory import EVERY_SECONDS
 from daemon.logic.judging import SECOND_MS
+from daemon.logic.providers import LONGEST_WINDOW_SECONDS
 from daemon.ports import Clock
 
 TICK_MS = 10_000
@@ -23,6 +27,19 @@ TICK_MS = 10_000
 
 Act = Callable[[], Awaitable[object] | None]
 """Something that happens: a person who changes something, an upstream that breaks, a turn that ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What is known of a start."""
+
+    downtime_ms: int = 0
+    is_late: Callable[[Event], bool] = lambda _: False
+    """Whether a stored event was not stored yet."""
+    readings: Sequence[SelfReading | ProbeResult] = ()
+    """What was learned before the rules were in force."""
+    owners: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """Which alerts, by name, earlier mitigations belonged to, by id."""
 
 
 class MovableClock(Clock, Protocol):
@@ -50,13 +67,19 @@ class Stage:
         self._rules = config, off
         self._spool: list[Event] = []
         self._looks_at = self._tells_at = 0
+        self._sleeps = False
         self.is_up = False
         self.core = Core(around, lambda: self._rules)
 
     # ---- start and stop ------------------------------------------------------------------------------------------
 
-    async def start(self) -> None:
-        """Takes up what the ledger and the stored events hold, as a process does."""
+    @property
+    def now(self) -> int:
+        """Epoch ms."""
+        return self._clock.now()
+
+    async def start(self, record: Record | None = None) -> None:
+        """Takes up what the ledger and the stored events hold, as a process does, or as one did."""
         around, now = self._around, self._clock.now()
         self.core = core = Core(around, lambda: self._rules)
         core.evaluate.remember(await around.ledger.alerts(), await around.ledger.mitigations())
@@ -65,19 +88,34 @@ class Stage:
         await core.dispatch.load()
         await core.mitigate.load()
         await self._look(now)
-        last_alive = None if self._is_recorded else await around.events.last_alive()
-        self._open(downtime_ms=0 if last_alive is None else max(0, now - last_alive))
-        self._tells_at, self.is_up = now, True
+        if record is None:
+            last_alive = None if self._is_recorded else await around.events.last_alive()
+            record = Record(downtime_ms=0 if last_alive is None else max(0, now - last_alive))
+        core.evaluate.own(record.owners)
+        for reading in record.readings:
+            core.evaluate.observe(reading)
+        self._open(record)
+        self._tells_at, self.is_up, self._sleeps = now, True, False
+        if self._is_recorded:
+            self._spool.clear()
 
     def stop(self) -> None:
         """Dies without a word; what happens meanwhile waits for the next start."""
         self.is_up = False
 
+    def sleep(self) -> None:
+        """Nothing is judged until `wake`."""
+        self._sleeps = True
+
+    def wake(self) -> None:
+        """Goes on."""
+        self._sleeps = False
+
     def reload(self, config: AlertsConfig, off: Collection[str] = ()) -> None:
         """Other rules from now on."""
         self._rules = config, off
         self._configure()
-        self._open()
+        self._open(Record())
 
     def _configure(self) -> None:
         config, _ = self._rules
@@ -86,16 +124,18 @@ class Stage:
         self.core.dispatch.configure(config, {one.name: (Channel(url=one.name),) for one in config.receivers})
         self.core.mitigate.configure(config)
 
-    def _open(self, downtime_ms: int = 0) -> None:
+    def _open(self, record: Record) -> None:
         """A new book, warmed with what is stored."""
-        book, warmed = self.core.evaluate.open(self._rules[0]), set[int]()
-        for event in self._around.events.replay(self._clock.now() - round(book.longest_window_seconds * 1000)):
-            if event.emitted_at >= self._clock.now():
+        book, warmed, now = self.core.evaluate.open(self._rules[0]), set[int](), self._clock.now()
+        seconds = max(book.longest_window_seconds, LONGEST_WINDOW_SECONDS)
+        for event in self._around.events.replay(now - round(seconds * 1000)):
+            if event.emitted_at >= now:
                 break
-            book.warm(event)
-            self.core.attribution.recall(event)
-            warmed.add(event.event_id)
-        self.core.evaluate.use(book, downtime_ms=downtime_ms, warmed=warmed)
+            if not record.is_late(event):
+                book.warm(event)
+                self.core.attribution.recall(event)
+                warmed.add(event.event_id)
+        self.core.evaluate.use(book, downtime_ms=record.downtime_ms, warmed=warmed)
 
     # ---- living --------------------------------------------------------------------------------------------------
 
@@ -113,11 +153,16 @@ class Stage:
         """A turn has ended."""
         self._spool.append(event)
 
+    async def judge_until(self, second: int) -> None:
+        """Judges every second up to this one (epoch ms)."""
+        await self._arrive(self.now)
+        await self.core.evaluate.step(max(self.now, second + GRACE_MS))
+
     async def _live_until(self, at: int) -> None:
         """Looks whenever a second has ended in which something can have changed."""
         while (now := self._next(at)) <= at:
             self._clock.instant = now
-            if self.is_up:
+            if self.is_up and not self._sleeps:
                 await self._step(now)
 
     def _next(self, at: int) -> int:
@@ -136,8 +181,7 @@ class Stage:
 
     async def _step(self, now: int) -> None:
         core = self.core
-        if self._spool:
-            await self._arrive(now)
+        await self._arrive(now)
         if now >= self._looks_at:
             await self._look(now)
         await core.evaluate.step(now)
@@ -150,6 +194,8 @@ class Stage:
 
     async def _arrive(self, now: int) -> None:
         events, self._spool = tuple(map(self._label, self._spool)), []
+        if not events:
+            return
         if not self._is_recorded:
             await self._around.events.append(events, {}, now)
         for event in events:

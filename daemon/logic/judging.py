@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 from typing import Any, NamedTuple
@@ -384,7 +385,7 @@ class Book:
             [held for held in self._held if held[0] < at],
             [held for held in self._held if held[0] >= at],
         )
-        for when, item in due:
+        for when, item in sorted(due, key=_in_order):
             self._count(when, item)
 
     def _count(self, at: int, item: Any, *, is_past: bool = False) -> None:
@@ -461,6 +462,18 @@ class Book:
         tracks = sorted(table.tally.tracks.values(), key=lambda track: self._trouble(account, track), reverse=True)
         return [look for track in tracks[:MOST_LOOKED_AT] for look in account.look(track, self._judged_at, coverage)]
 
+    def verdicts(self, alert: str) -> list[tuple[Labels, Mapping[Severity, Verdict]]]:
+        """What every level of a rule says about each of its label sets; without those that cannot be judged."""
+        if (place := self._places.get(alert)) is None:
+            return []
+        found, (table, account) = [], place
+        for labels, track in table.tally.tracks.items():
+            series = account.series.get(labels)
+            with suppress(Exception):  # the judgement tells it
+                floor = series.floor if series else 0
+                found.append((labels, verdicts_of(account.rule, track.reading(self._judged_at, floor))))
+        return found
+
     def _trouble(self, account: _Account, track: Track) -> tuple[bool, int, int]:
         """What is on its way, then what has the most bad ones."""
         samples, bad = track.ring.counts(self._judged_at, account.query.stretch_to_seconds)
@@ -493,6 +506,11 @@ class Book:
                 if track is not None and account.is_banded and series.is_active:
                     series.look(track, self._judged_at)
                 yield from series.present(track)
+
+
+def _in_order(held: tuple[int, Any]) -> tuple[int, int]:
+    """In the order of emission, however they arrived."""
+    return held[0], getattr(held[1], "event_id", 0)
 
 
 def _is_same(stored: Alert, ours: Alert) -> bool:

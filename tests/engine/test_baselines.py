@@ -38,7 +38,7 @@ class School:
     book: Pupil = field(default_factory=Pupil)
 
     def __post_init__(self) -> None:
-        self.job = Baselines(store=self.store, book=lambda: self.book)
+        self.job = Baselines(store=self.store, book=lambda: self.book, learn=lambda hours, _: self.book.learn(hours))
 
     async def close(self, until: int, *rows: Rollup) -> None:
         await self.store.append([], {}, until, Closed(node_id="", until=until, rows=rows))
@@ -102,6 +102,8 @@ async def test_what_could_not_be_read_is_tried_again(school: School) -> None:
 @pytest.mark.parametrize(("node_id", "lessons"), [("ours", 1), ("new", 0), ("", 0)])
 async def test_a_node_of_many_begins_when_its_own_hours_are_closed(school: School, node_id: str, lessons: int) -> None:
     await school.store.append([], {}, NOON, Closed(node_id="ours", until=NOON, rows=(a_row(NOON - HOUR_MS),)))
-    job = Baselines(store=school.store, book=lambda: school.book, node_id=node_id)
+    job = Baselines(
+        store=school.store, book=lambda: school.book, learn=lambda hours, _: school.book.learn(hours), node_id=node_id
+    )
     await job.run()
     assert len(school.book.lessons) == lessons

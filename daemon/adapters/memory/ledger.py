@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from daemon.domain.alert import Alert, AlertState
 from daemon.domain.audit import AuditEntry
 from daemon.domain.decision import Decision
+from daemon.domain.heard import Heard
 from daemon.domain.mitigation import Mitigation
 from daemon.domain.notification import Notification, NotificationStatus
 from daemon.domain.silence import Silence
@@ -20,11 +21,13 @@ class MemoryLedger:
         self.audit_rows: dict[str, AuditEntry] = {}
         self.silence_rows: dict[str, Silence] = {}
         self.transition_rows: list[Alert] = []
+        self.heard_rows: list[Heard] = []
 
     async def commit(self, decision: Decision) -> None:
         self._answer()
         self.alert_rows |= {row.fingerprint: row for row in decision.alerts}
         self.transition_rows += decision.alerts
+        self.heard_rows += decision.heard
         self.silence_rows |= {row.id: row for row in decision.silences}
         self.notification_rows |= {row.id: row for row in decision.notifications}
         self.mitigation_rows |= {row.id: row for row in decision.mitigations}
@@ -37,6 +40,14 @@ class MemoryLedger:
     async def transitions(self, alert: str, until: int, limit: int = 200) -> Sequence[Alert]:
         self._answer()
         return [row for row in self.transition_rows[::-1] if row.alert == alert and row.since <= until][:limit]
+
+    async def story(self, since: int, until: int) -> Sequence[Alert]:
+        self._answer()
+        return [row for row in self.transition_rows if since <= row.since < until]
+
+    async def heard(self, since: int, until: int) -> Sequence[Heard]:
+        self._answer()
+        return [row for row in self.heard_rows if since <= row.at < until]
 
     async def silences(self, ended_after: int) -> Sequence[Silence]:
         self._answer()
@@ -66,6 +77,7 @@ class MemoryLedger:
     async def prune(self, before: int, limit: int) -> int:
         self._answer()
         moved = [row for row in self.transition_rows if row.since < before][:limit]
+        self.heard_rows = [row for row in self.heard_rows if row.at >= before]
         said = [key for key, row in self.audit_rows.items() if row.at < before][:limit]
         sent = [key for key, row in sorted(self.notification_rows.items()) if _is_over(row) and row.created_at < before]
         self.transition_rows = [row for row in self.transition_rows if not any(row is one for one in moved)]

@@ -12,6 +12,7 @@ from daemon.adapters.store.dialects import add, put
 from daemon.domain.alert import Alert, AlertState
 from daemon.domain.audit import AuditEntry
 from daemon.domain.decision import Decision
+from daemon.domain.heard import Heard
 from daemon.domain.mitigation import Mitigation, MitigationState
 from daemon.domain.notification import Notification, NotificationStatus
 from daemon.domain.silence import Silence
@@ -34,6 +35,7 @@ class DatabaseLedger:
         def work(connection: Connection) -> None:
             put(connection, tables.alert, _rows(tables.alert, decision.alerts))
             add(connection, tables.transition, _rows(tables.transition, decision.alerts))
+            add(connection, tables.heard, _rows(tables.heard, decision.heard))
             put(connection, tables.silence, _rows(tables.silence, decision.silences))
             put(connection, tables.notification, _rows(tables.notification, decision.notifications))
             put(connection, tables.mitigation, _rows(tables.mitigation, decision.mitigations))
@@ -47,10 +49,21 @@ class DatabaseLedger:
 
     async def transitions(self, alert: str, until: int, limit: int = 200) -> Sequence[Alert]:
         """Newest first."""
-        columns = [column for column in tables.transition.columns if column.name != "place"]
         table = tables.transition.columns
-        those = select(*columns).where(table.alert == alert, table.since <= until)
+        those = select(*_without_place(tables.transition)).where(table.alert == alert, table.since <= until)
         return await self._read(Alert, those.order_by(table.place.desc()).limit(limit))
+
+    async def story(self, since: int, until: int) -> Sequence[Alert]:
+        """In the order in which they were committed."""
+        table = tables.transition.columns
+        those = select(*_without_place(tables.transition)).where(table.since >= since, table.since < until)
+        return await self._read(Alert, those.order_by(table.place))
+
+    async def heard(self, since: int, until: int) -> Sequence[Heard]:
+        """In order."""
+        table = tables.heard.columns
+        those = select(*_without_place(tables.heard)).where(table.at >= since, table.at < until)
+        return await self._read(Heard, those.order_by(table.place))
 
     async def silences(self, ended_after: int) -> Sequence[Silence]:
         """Oldest first."""
@@ -80,19 +93,19 @@ class DatabaseLedger:
 
     async def audit(self, limit: int = 200, until: int | None = None) -> Sequence[AuditEntry]:
         """Newest first: what was written last stands first."""
-        columns = [column for column in tables.audit.columns if column.name != "place"]
-        those = _by(select(*columns), tables.audit.columns.at, until)
+        those = _by(select(*_without_place(tables.audit)), tables.audit.columns.at, until)
         return await self._read(AuditEntry, those.order_by(tables.audit.columns.place.desc()).limit(limit))
 
     async def prune(self, before: int, limit: int) -> int:
         """In one transaction."""
-        transition, audit, sent = tables.transition, tables.audit, tables.notification
+        transition, heard, audit, sent = tables.transition, tables.heard, tables.audit, tables.notification
 
         def work(connection: Connection) -> int:
             ended = sent.columns.status != NotificationStatus.QUEUED
             old = sent.columns.created_at < before
             return max(
                 _delete_oldest(connection, transition.columns.place, transition.columns.since < before, limit),
+                _delete_oldest(connection, heard.columns.place, heard.columns.at < before, limit),
                 _delete_oldest(connection, audit.columns.place, audit.columns.at < before, limit),
                 _delete_oldest(connection, sent.columns.id, ended & old, limit),
             )
@@ -114,9 +127,13 @@ class DatabaseLedger:
 
 
 def _rows(table: Table, things: Sequence[Any]) -> list[dict[str, Any]]:
-    names = [column.name for column in table.columns if column.name != "place"]
+    names = [column.name for column in _without_place(table)]
     values = attrgetter(*names)
     return [dict(zip(names, values(thing), strict=True)) for thing in things]
+
+
+def _without_place(table: Table) -> list[Column[Any]]:
+    return [column for column in table.columns if column.name != "place"]
 
 
 def _by(those: Select[Any], when: ColumnElement[Any], until: int | None) -> Select[Any]:

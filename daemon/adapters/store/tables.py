@@ -27,6 +27,7 @@ from sqlalchemy.types import TypeEngine
 
 from daemon.domain.alert import AlertState, ResolvedBecause, Severity
 from daemon.domain.event import Fault, Outcome, Source, Wire
+from daemon.domain.heard import HeardKind
 from daemon.domain.mitigation import Effect, MitigationState, Mode
 from daemon.domain.notification import NotificationReason, NotificationStatus
 from daemon.domain.rollup import TOKENS, Resolution
@@ -310,6 +311,15 @@ transition = _table(
 """Every row that an alert has had."""
 
 Index("transition_alert_since", transition.columns.alert, transition.columns.since)
+
+heard = _table(
+    "heard",
+    Column("place", Integer, primary_key=True),  # the order in which it was heard
+    _some("at", Big),
+    _some("after", Big),
+    _some("kind", Word(HeardKind)),
+    _some("what", Json),
+)
 
 silence = _table(
     "silence",

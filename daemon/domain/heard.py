@@ -1,0 +1,73 @@
+"""Heard: what reached the judging beside events in their time; with a day's events the day can be judged again."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from daemon.domain.event import Event
+from daemon.domain.probe import ProbeOutcome, ProbeResult
+from daemon.domain.self_reading import Condition, SelfReading
+
+PLACE = 0x3FF << 12
+"""The bits of an event id that say which worker of which node emitted it."""
+
+
+class HeardKind(StrEnum):
+    STARTED = "started"
+    """A process took up what the one before had left: `downtime_ms`, `judged_until` (epoch ms)."""
+    PAUSED = "paused"
+    """Nothing was judged until `until` (epoch ms): the machine slept, or there was too much to do."""
+    LATE = "late"
+    """Events whose second was judged before they came: `ids`, as first and last id of each worker."""
+    LOST = "lost"
+    """So many events never came: `lost`, at `at` (epoch ms)."""
+    READING = "reading"
+    """What was learned of the daemon or the upstream: the `reading`, and the `times` at which it said so, as pairs of
+    when it was read and the last second that was judged by then."""
+    ANEW = "anew"
+    """Windows of alerts that began anew, for a mitigation was released: `fingerprints`, at `at` (epoch ms)."""
+    ACKNOWLEDGED = "acknowledged"
+    """Who looks after which alert: `names`, by fingerprint."""
+    LEARNED = "learned"
+    """What is usual, from the hours until `until` (epoch ms)."""
+    RULES = "rules"
+    """Other rules were put in force."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """One of these. Instants are epoch ms."""
+
+    at: int
+    after: int
+    """The last second that was judged by then."""
+    kind: HeardKind
+    what: Mapping[str, Any] = field(default_factory=dict)
+
+
+def late_ids(events: Iterable[Event]) -> list[list[int]]:
+    """First and last id of each worker; a worker's events come in the order of their ids."""
+    found: dict[int, list[int]] = {}
+    for event in events:
+        ends = found.setdefault(event.event_id & PLACE, [event.event_id, event.event_id])
+        ends[0], ends[1] = min(ends[0], event.event_id), max(ends[1], event.event_id)
+    return list(found.values())
+
+
+def is_among(event: Event, ids: Iterable[list[int]]) -> bool:
+    """Whether an event is one of those."""
+    place = event.event_id & PLACE
+    return any(first <= event.event_id <= last and first & PLACE == place for first, last in ids)
+
+
+def told(reading: SelfReading | ProbeResult) -> Mapping[str, Any]:
+    """A reading as data."""
+    return asdict(reading)
+
+
+def reading_of(what: Mapping[str, Any]) -> SelfReading | ProbeResult:
+    """The reading that `told` was given."""
+    if "condition" in what:
+        return SelfReading(**{**what, "condition": Condition(what["condition"])})
+    return ProbeResult(**{**what, "outcome": ProbeOutcome(what["outcome"])})
