@@ -12,7 +12,8 @@ from daemon.domain.silence import Silence
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Rows to write, by id: a row that exists is replaced, an audit entry is only ever added."""
+    """Rows to write, by id: a row that exists is replaced, an audit entry is only ever added. An alert may have several
+    rows, in order: it moved more than once."""
 
     alerts: tuple[Alert, ...] = ()
     notifications: tuple[Notification, ...] = ()

@@ -15,7 +15,10 @@ PLACE = 0x3FF << 12
 
 class HeardKind(StrEnum):
     STARTED = "started"
-    """A process took up what the one before had left: `downtime_ms`, `judged_until` (epoch ms)."""
+    """A process took up what the one before had left: `downtime_ms`."""
+    JUDGED = "judged"
+    """Something was committed: `shown` are the last ids of each worker that were known by then. What a process knew and
+    did after its last commit has left no trace."""
     PAUSED = "paused"
     """Nothing was judged until `until` (epoch ms): the machine slept, or there was too much to do."""
     LATE = "late"
@@ -44,6 +47,12 @@ class Heard:
     """The last second that was judged by then."""
     kind: HeardKind
     what: Mapping[str, Any] = field(default_factory=dict)
+
+
+def is_shown(event: Event, shown: Iterable[int]) -> bool:
+    """Whether a worker's last known id is not before this event of it."""
+    place = event.event_id & PLACE
+    return any(event.event_id <= last for last in shown if last & PLACE == place)
 
 
 def late_ids(events: Iterable[Event]) -> list[list[int]]:

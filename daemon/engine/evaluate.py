@@ -13,7 +13,7 @@ from daemon.domain.decision import Decision
 from daemon.domain.errors import StoreFailure
 from daemon.domain.event import Event
 from daemon.domain.explanation import Look
-from daemon.domain.heard import Heard, HeardKind, late_ids, told
+from daemon.domain.heard import PLACE, Heard, HeardKind, late_ids, told
 from daemon.domain.mitigation import Mitigation
 from daemon.domain.notification import Notification
 from daemon.domain.probe import ProbeResult
@@ -59,12 +59,13 @@ class Evaluate:
         self._has_judged = False
         self._last_rows: dict[str, Alert] = {}
         self._owners: dict[str, frozenset[str]] = {}
-        self._changed: dict[str, Alert] = {}
+        self._changed: list[Alert] = []
+        """Rows that wait to be committed, in order; an alert may have several."""
         self._steps: list[EpisodeStep] = []
         self._audit: list[AuditEntry] = []
         self._heard: list[Heard] = []
-        self._judged_until = 0
-        """As the process before can be known to have judged."""
+        self._shown: dict[int, int] = {}
+        """The last event id of each worker."""
         self._began_at = 0
         self._said: dict[tuple[str, ...], Heard] = {}
         """The latest entry about each reading that waits."""
@@ -85,8 +86,6 @@ class Evaluate:
         """What the ledger holds, at the start."""
         self._last_rows = {alert.fingerprint: alert for alert in alerts}
         for alert in self._last_rows.values():
-            if not alert.source:
-                self._judged_until = max(self._judged_until, alert.since)
             if alert.alert == EVENTS_DROPPED and alert.is_firing and alert.value:
                 self._losses.add(alert.last_data_at, round(alert.value), round(alert.value))
         for row in mitigations:
@@ -117,10 +116,11 @@ class Evaluate:
         book.restore(ours, shift_ms=downtime_ms, silent_since=now if downtime_ms else 0)
         self._book = book
         self._judged_at = max(self._judged_at, now // SECOND_MS * SECOND_MS - SECOND_MS)
-        started = {"downtime_ms": downtime_ms, "judged_until": self._judged_until}
-        kind, what = (HeardKind.RULES, {}) if self._began_at else (HeardKind.STARTED, started)
-        self._note(kind, what, now)
-        self._began_at = self._began_at or now
+        if self._began_at:
+            self._note(HeardKind.RULES, {})
+        else:
+            self._note(HeardKind.STARTED, {"downtime_ms": downtime_ms}, now)
+            self._began_at, self._waiting_heard = now, MOST_HEARD  # that it began is written down at once
         if downtime_ms:
             self._write_down_waiting()
         self.wake()
@@ -128,15 +128,14 @@ class Evaluate:
     def alerts(self) -> list[Alert]:
         """The latest row of every fingerprint, with the figures of now."""
         present = {alert.fingerprint: alert for alert in self._book.alerts()}
-        return list((self._last_rows | self._changed | present).values())
+        return list((self._last_rows | _latest(self._changed) | present).values())
 
     def acknowledge(self, names: Mapping[str, str | None]) -> list[Alert]:
         """Who looks after which alert, by fingerprint. Gives the rows as they are now, for the caller to commit."""
         self._note(HeardKind.ACKNOWLEDGED, {"names": dict(names)})
         self._book.acknowledge(names)
-        for rows in (self._last_rows, self._changed):
-            for fingerprint in names.keys() & rows.keys():
-                rows[fingerprint] = replace(rows[fingerprint], acknowledged_by=names[fingerprint])
+        self._last_rows = {row.fingerprint: _acknowledged(row, names) for row in self._last_rows.values()}
+        self._changed = [_acknowledged(row, names) for row in self._changed]
         return [alert for alert in self.alerts() if alert.fingerprint in names]
 
     def look(self, alert: str) -> list[Look]:
@@ -205,6 +204,7 @@ class Evaluate:
         for event in arrival.events:
             self._book.observe(event)
             self._book.lose(event.emitted_at, 1, 0)
+            self._shown[event.event_id & PLACE] = event.event_id
         judged_at = max(self._judged_at, self._began_at)
         if late := [event for event in arrival.events if event.emitted_at < judged_at]:
             self._note(HeardKind.LATE, {"ids": late_ids(late)})
@@ -266,12 +266,12 @@ class Evaluate:
 
     def _write_down_waiting(self) -> None:
         """What they wait for has moved: whoever takes them up next must know."""
-        self._changed |= {alert.fingerprint: alert for alert in self._book.waiting()}
+        self._changed += self._book.waiting()
 
     def _judge(self, at: int) -> None:
         judgement = self._book.judge(at)
         self._judged_at, self._has_judged = at, True
-        self._changed |= {alert.fingerprint: alert for alert in judgement.changed}
+        self._changed += judgement.changed
         self._steps += judgement.steps
         self._audit += [_entry(alert) for alert in judgement.changed if alert.state in _TOLD]
         self._note_errors({name: f"{type(error).__name__}: {error}" for name, error in judgement.errors}, at)
@@ -301,17 +301,25 @@ class Evaluate:
     async def _commit(self, now: int) -> None:
         mitigation = self._plan_mitigations(self._book.firing(), self._book.acting(), now)
         decision = Decision(
-            alerts=tuple(self._changed.values()),
+            alerts=tuple(self._changed),
             notifications=self._plan_messages(self._steps, now) + mitigation.notifications,
             mitigations=mitigation.mitigations,
             audit=(*self._audit, *mitigation.audit),
         )
-        heard = tuple(self._heard) if decision or self._waiting_heard >= MOST_HEARD else ()
+        if decision or self._waiting_heard >= MOST_HEARD:
+            await self._write_down(decision)
+
+    async def flush(self) -> None:
+        """At the end: what was heard and has led to nothing yet. Raises `StoreFailure`."""
+        await self._write_down(Decision())
+
+    async def _write_down(self, decision: Decision) -> None:
+        self._note(HeardKind.JUDGED, {"shown": sorted(self._shown.values())})
+        heard = tuple(self._heard)
         await self._desk.commit(replace(decision, heard=heard))
-        self._changed, self._steps, self._audit = {}, [], []
-        if heard:
-            del self._heard[: len(heard)]
-            self._said, self._waiting_heard = {}, len(self._heard)
+        self._changed, self._steps, self._audit = [], [], []
+        del self._heard[: len(heard)]
+        self._said, self._waiting_heard = {}, len(self._heard)
 
     async def _clock_reaches_a_second(self) -> None:
         now = self._clock.now()
@@ -326,6 +334,14 @@ class Evaluate:
 
     def _rules_behind(self, mitigation_id: str) -> Collection[str]:
         return self._owners.get(mitigation_id, ())
+
+
+def _latest(rows: Iterable[Alert]) -> dict[str, Alert]:
+    return {row.fingerprint: row for row in rows}
+
+
+def _acknowledged(row: Alert, names: Mapping[str, str | None]) -> Alert:
+    return replace(row, acknowledged_by=names[row.fingerprint]) if row.fingerprint in names else row
 
 
 def _key(reading: SelfReading | ProbeResult) -> tuple[str, ...]:

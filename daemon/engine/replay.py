@@ -11,11 +11,14 @@ from typing import Any
 
 from daemon.domain.decision import Decision
 from daemon.domain.event import Event
-from daemon.domain.heard import Heard, HeardKind, is_among, reading_of
+from daemon.domain.heard import Heard, HeardKind, is_among, is_shown, reading_of
 from daemon.engine.baselines import Baselines
 from daemon.engine.evaluate import GRACE_MS, Evaluate
 from daemon.engine.ingest import Arrival
 from daemon.engine.stage import Act, Record, Stage
+
+HEARD_MS = GRACE_MS + 1
+"""After the end of a second: it was judged, and the next one was not."""
 
 Happening = tuple[int, Event | Act]
 
@@ -34,9 +37,14 @@ class Replay:
         """In which life, with which entry, and which events."""
         self._waiting: dict[int, list[Event]] = {}
         """Events that come with an entry, by its place."""
+        self._last: list[Heard | None] = [None]
+        """The last commit of each life."""
         for place, entry in enumerate(heard):
             if entry.kind is HeardKind.STARTED:
                 self._starts.append(entry.at)
+                self._last.append(None)
+            elif entry.kind is HeardKind.JUDGED:
+                self._last[-1] = entry
             elif entry.kind is HeardKind.LATE:
                 self._late.append((len(self._starts) - 1, place, entry.what["ids"]))
 
@@ -62,11 +70,16 @@ class Replay:
         for _, place, ids in self._late:
             if is_among(event, ids):
                 self._waiting.setdefault(place, []).append(event)
-        return not self._is_late(event, event.emitted_at)
+        life = self._life_at(event.emitted_at)
+        last = self._last[life]
+        if last is not None and event.emitted_at < last.after and not is_shown(event, last.what["shown"]):
+            return False
+        return not self._is_late(event, life)
 
-    def _is_late(self, event: Event, at: int) -> bool:
-        """In the life of an instant."""
-        life = bisect_right(self._starts, at) - 1
+    def _life_at(self, at: int) -> int:
+        return bisect_right(self._starts, at) - 1
+
+    def _is_late(self, event: Event, life: int) -> bool:
         return any(its == life and is_among(event, ids) for its, _, ids in self._late)
 
     # ---- what else happened --------------------------------------------------------------------------------------
@@ -74,26 +87,27 @@ class Replay:
     def _acts(self) -> Iterator[tuple[int, Act]]:
         acts: list[tuple[int, Act]] = []
         readings: list[Heard] = []
+        life = 0
         for place, entry in enumerate(self._heard):
             if entry.kind is HeardKind.READING and not entry.after:
                 readings.append(entry)
             elif entry.kind is HeardKind.STARTED:
-                acts += self._start(entry, readings)
+                life += 1
+                acts += self._start(life, entry, readings)
                 readings = []
             else:
                 acts += self._acts_of(place, entry)
         return iter(sorted(acts, key=lambda act: act[0]))
 
-    def _start(self, entry: Heard, before: Sequence[Heard]) -> Iterator[tuple[int, Act]]:
-        """A process is known to have judged until its last change; what it did afterwards has left no trace."""
-        judged_until = entry.what["judged_until"]
+    def _start(self, life: int, entry: Heard, before: Sequence[Heard]) -> Iterator[tuple[int, Act]]:
+        if (last := self._last[life - 1]) is not None:
+            yield self._once_judged(last.after, last), partial(self._catch_up, last.after, self._stage.stop)
         record = Record(
             downtime_ms=entry.what["downtime_ms"],
-            is_late=lambda event: self._is_late(event, entry.at),
+            is_late=lambda event: self._is_late(event, life),
             readings=[_reading(one, at) for one in before for at, after in one.what["times"] if not after],
             owners=self._owners,
         )
-        yield judged_until + GRACE_MS + 1, partial(self._catch_up, judged_until, self._stage.stop)
         yield entry.at, partial(self._stage.start, record)
         for one in before:
             yield from self._readings(one)
@@ -101,21 +115,25 @@ class Replay:
     def _acts_of(self, place: int, entry: Heard) -> Iterator[tuple[int, Act]]:
         match entry.kind:
             case HeardKind.PAUSED:
-                yield _once_judged(entry.after), partial(self._catch_up, entry.after, self._stage.sleep)
-                yield entry.what["until"] + GRACE_MS, self._stage.wake
+                yield self._once_judged(entry.after, entry), partial(self._catch_up, entry.after, self._stage.sleep)
+                yield entry.what["until"] + GRACE_MS, partial(self._stage.wake, entry.what["until"])
             case HeardKind.READING:
                 yield from self._readings(entry)
-            case HeardKind.RULES:
+            case HeardKind.RULES | HeardKind.JUDGED:
                 return
             case _:
                 act = partial(_ACTS[entry.kind], self, entry.what, place)
-                yield _once_judged(entry.after), partial(self._catch_up, entry.after, act)
+                yield self._once_judged(entry.after, entry), partial(self._catch_up, entry.after, act)
 
     def _readings(self, entry: Heard) -> Iterator[tuple[int, Act]]:
         for at, after in entry.what["times"]:
             if after:
                 act = partial(self._observe, entry, at)
-                yield _once_judged(after), partial(self._catch_up, after, act)
+                yield self._once_judged(after, entry), partial(self._catch_up, after, act)
+
+    def _once_judged(self, second: int, entry: Heard) -> int:
+        """When something was heard that was heard after this second; not before its process began."""
+        return max(second + HEARD_MS, self._starts[self._life_at(entry.at)])
 
     async def _catch_up(self, judged: int, act: Act) -> None:
         """Does it once this second was judged; what is dead hears of nothing."""
@@ -156,10 +174,6 @@ _ACTS: Mapping[HeardKind, Callable[[Replay, Mapping[str, Any], int], Awaitable[o
     HeardKind.ACKNOWLEDGED: Replay._acknowledge,
     HeardKind.LEARNED: Replay._learn,
 }
-
-
-def _once_judged(second: int) -> int:
-    return second + GRACE_MS + 1
 
 
 def _reading(entry: Heard, at: int) -> Any:

@@ -107,9 +107,10 @@ class Stage:
         """Nothing is judged until `wake`."""
         self._sleeps = True
 
-    def wake(self) -> None:
-        """Goes on."""
+    async def wake(self, until: int) -> None:
+        """Goes on, and judges until this second (epoch ms)."""
         self._sleeps = False
+        await self.judge_until(until)
 
     def reload(self, config: AlertsConfig, off: Collection[str] = ()) -> None:
         """Other rules from now on."""
@@ -156,7 +157,7 @@ class Stage:
     async def judge_until(self, second: int) -> None:
         """Judges every second up to this one (epoch ms)."""
         await self._arrive(self.now)
-        await self.core.evaluate.step(max(self.now, second + GRACE_MS))
+        await self.core.evaluate.step(second + GRACE_MS)
 
     async def _live_until(self, at: int) -> None:
         """Looks whenever a second has ended in which something can have changed."""

@@ -16,6 +16,7 @@ from daemon.engine.ingest import Arrival
 from daemon.logic.judging import Book
 from daemon.logic.notifying import concluded, superseded
 from daemon.logic.outbox import Outbox
+from daemon.logic.providers import LONGEST_WINDOW_SECONDS
 from daemon.ports import Clock
 from tests.fakes.event_store import MemoryEventStore
 from tests.fakes.ledger import MemoryLedger
@@ -110,7 +111,8 @@ class Node:
     def _open(self, config: AlertsConfig, waiting: Sequence[Event]) -> set[int]:
         """Gives the ids of the events that the new book has counted."""
         book = self._evaluate.open(config, waiting)
-        stored = list(self._events.replay(self._clock.now() - round(book.longest_window_seconds * 1000)))
+        seconds = max(book.longest_window_seconds, LONGEST_WINDOW_SECONDS)
+        stored = list(self._events.replay(self._clock.now() - round(seconds * 1000)))
         for event in stored:
             book.warm(event)
         self.book = WatchedBook(book, self._court)

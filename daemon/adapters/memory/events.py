@@ -28,7 +28,8 @@ class MemoryEventStore:
         self, events: Sequence[Event], watermarks: Mapping[str, Watermark], now: int, closed: Closed | None = None
     ) -> None:
         self._answer()
-        self.rows = {event.event_id: event for event in events} | self.rows
+        for event in events:
+            self.rows.setdefault(event.event_id, event)
         for spool_id, mark in watermarks.items():
             if spool_id not in self.applied or self.applied[spool_id].batch_id <= mark.batch_id:
                 self.applied[spool_id] = mark

@@ -33,7 +33,8 @@ class DatabaseLedger:
         """Everything in one fully synced transaction."""
 
         def work(connection: Connection) -> None:
-            put(connection, tables.alert, _rows(tables.alert, decision.alerts))
+            latest = {alert.fingerprint: alert for alert in decision.alerts}
+            put(connection, tables.alert, _rows(tables.alert, tuple(latest.values())))
             add(connection, tables.transition, _rows(tables.transition, decision.alerts))
             add(connection, tables.heard, _rows(tables.heard, decision.heard))
             put(connection, tables.silence, _rows(tables.silence, decision.silences))
