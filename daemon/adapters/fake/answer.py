@@ -90,7 +90,14 @@ class Answer:
             return None
         if self.fault is FakeFault.ZERO_USAGE:
             return wires.Tokens(input=0, output=0)
-        return wires.Tokens(input=self.ask.input_tokens, output=OUTPUT_TOKENS + reasoning, reasoning=reasoning)
+        tokens = wires.Tokens(input=self.ask.input_tokens, output=OUTPUT_TOKENS + reasoning, reasoning=reasoning)
+        self.record.tokens = {
+            "input_tokens": tokens.input,
+            "output_tokens": tokens.output,
+            "reasoning_tokens": tokens.reasoning,
+            "total_tokens": tokens.input + tokens.output,
+        }
+        return tokens
 
 
 def _spoilt_body(ask: wires.Ask, body: bytes, fault: FakeFault | None) -> list[bytes]:

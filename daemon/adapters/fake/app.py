@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from daemon.adapters.fake import errors, wires
 from daemon.adapters.fake.answer import Answer
 from daemon.adapters.fake.management import Credential, Management
+from daemon.adapters.fake.past import Past
 from daemon.adapters.fake.record import Record, Records
 from daemon.adapters.fake.scenario import Director, FakeFault, FaultRule, Scenario, read_scenario
 from daemon.domain.errors import ConfigError
@@ -51,14 +52,23 @@ class FakeUpstream:
         api_keys: Sequence[str] = (),
         management_key: str | None = None,
         trace: bool = True,
+        zone_minutes: int = 0,
+        legacy: bool = False,
     ) -> None:
+        """`zone_minutes`: how far its clock is ahead of UTC. A `legacy` one serves usage statistics and no counts."""
         self._clock = clock
         self._first = scenario or Scenario(name="healthy")
         self._director = Director(self._first)
         self._keys = tuple(api_keys)
         self._trace = trace
-        self._management = Management(clock=clock, key=management_key, api_keys=self._keys)
         self.records = Records()
+        self._management = Management(
+            clock=clock,
+            key=management_key,
+            api_keys=self._keys,
+            past=Past(self.records, clock, zone_minutes),
+            legacy=legacy,
+        )
         self._app = self._routed()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,7 +91,7 @@ class FakeUpstream:
 
         scope.setdefault("state", {})["record"] = record
         await self._app(scope, receive, send_noted)
-        record.ended = record.ended or "complete"
+        record.ended, record.duration_ms = record.ended or "complete", self._clock.now() - record.at
 
     def _routed(self) -> ASGIApp:
         routes = [
@@ -152,6 +162,7 @@ class FakeUpstream:
         if credential is None:
             rule = FaultRule(fault=FakeFault.AUTH_UNAVAILABLE)
         record.fault = rule.fault if rule else None
+        record.auth_index = credential.auth_index if credential else None
         response = Answer(record, ask, rule, self._director.scenario, self._clock.now()).play(credential)
         if self._trace and credential and record.fault not in errors.LOCAL:
             response.headers["x-cpa-trace-id"] = self._trace_id(credential, record.number)

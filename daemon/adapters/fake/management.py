@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from daemon.adapters.fake.past import Past
 from daemon.ports import Clock
 
-VERSION = "7.2.142"
+VERSION, LEGACY_VERSION = "7.2.142", "6.9.2"
 BAN_SECONDS = 1800
 FAILURES_ALLOWED = 5
 BASE = "/v0/management"
@@ -74,7 +75,10 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class Management:
     """Without a key the whole tree is not there (404)."""
 
-    def __init__(self, *, clock: Clock, key: str | None, api_keys: tuple[str, ...]) -> None:
+    def __init__(
+        self, *, clock: Clock, key: str | None, api_keys: tuple[str, ...], past: Past, legacy: bool = False
+    ) -> None:
+        self._past, self._is_legacy = past, legacy
         self._clock = clock
         self._key = key
         self._api_keys = api_keys
@@ -106,6 +110,8 @@ class Management:
             self._route("/auth-files/status", self._patch_status, "PATCH"),
             self._route("/auth-files/fields", self._patch_fields, "PATCH"),
             self._route("/reset-quota", self._reset_quota, "POST"),
+            self._route("/logs", self._read_log, "GET"),
+            *([self._route("/usage", self._read_usage, "GET")] if self._is_legacy else []),
         ]
 
     # ---- who may come in -----------------------------------------------------------------------------------------
@@ -113,7 +119,7 @@ class Management:
     def _route(self, path: str, endpoint: Endpoint, *methods: str) -> Route:
         async def guarded(request: Request) -> Response:
             response = self._refusal(request) or await endpoint(request)
-            response.headers["x-cpa-version"] = VERSION
+            response.headers["x-cpa-version"] = LEGACY_VERSION if self._is_legacy else VERSION
             return response
 
         return Route(BASE + path, guarded, methods=methods)
@@ -200,6 +206,7 @@ class Management:
             "source": "file",
             "size": 1024,
             "account_type": "oauth",
+            **({} if self._is_legacy else self._past.counts(credential.auth_index)),
             **fields,
         }
 
@@ -230,6 +237,21 @@ class Management:
         if credential is None:
             return _error(404, "auth not found")
         return JSONResponse({"status": "ok", "auth_index": credential.auth_index, "models": []})
+
+    # ---- the past ------------------------------------------------------------------------------------------------
+
+    async def _read_log(self, request: Request) -> Response:
+        if not self._config["logging-to-file"]:
+            return _error(400, "logging to file disabled")
+        after, limit = (_whole(request.query_params.get(name, "")) or 0 for name in ("after", "limit"))
+        return JSONResponse(self._past.log(after, limit))
+
+    async def _read_usage(self, request: Request) -> Response:
+        return JSONResponse(self._past.usage())
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() else None
 
 
 def _key_of(request: Request) -> str:

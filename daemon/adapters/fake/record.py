@@ -31,6 +31,11 @@ class Record:
     fault: str | None = None
     ended: str | None = None
     """`complete`, `cut` (by the scenario) or `client_left`; None while it lasts."""
+    auth_index: str | None = None
+    """Of the credential that served it."""
+    tokens: Mapping[str, int] = field(default_factory=dict)
+    """What was counted, in the words of the usage statistics."""
+    duration_ms: int | None = None
 
 
 @dataclass(slots=True)

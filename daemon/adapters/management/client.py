@@ -7,8 +7,10 @@ from typing import Any
 
 import httpx
 
+from daemon.domain.credential import CredentialFile
 from daemon.domain.errors import ManagementFailure
-from daemon.ports import Clock, CredentialFile
+from daemon.domain.mitigation import Call
+from daemon.ports import Clock
 
 BASE = "/v0/management/"
 TIMEOUT_SECONDS = 5.0
@@ -38,9 +40,9 @@ class ManagementClient:
         except ValueError:
             raise ManagementFailure(f"{path}: the answer is not JSON", status=answer.status_code) from None
 
-    async def write(self, path: str, value: Any) -> None:
-        """PUT; returning says only that the upstream said so. Raises `ManagementFailure`."""
-        await self._call("PUT", path, {"value": value})
+    async def send(self, call: Call) -> None:
+        """Returning says only that the upstream said so. Raises `ManagementFailure`."""
+        await self._call(call.method, call.path, call.body)
 
     async def config_fingerprints(self) -> Mapping[str, str]:
         """A hash of each top-level key of the config, keyed with our key so that no value can be guessed."""

@@ -2,18 +2,24 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from typing import Any
 
 import httpx
 import pytest
 
 from daemon.adapters.management.client import ManagementClient
+from daemon.domain.credential import CredentialFile
 from daemon.domain.errors import ManagementFailure
-from daemon.ports import CredentialFile
+from daemon.domain.mitigation import Call
 from tests.adapters.management.conftest import KEY, Start
 from tests.fakes.clock import FakeClock
 
 PROJECT = "quota-exceeded/switch-project"
 Connect = Callable[..., ManagementClient]
+
+
+def put(path: str, value: Any) -> Call:
+    return Call(method="PUT", path=path, body={"value": value})
 
 
 @pytest.fixture
@@ -35,13 +41,13 @@ async def client(start: Start, connect: Connect) -> ManagementClient:
 
 async def test_a_setting_is_read_and_written(client: ManagementClient) -> None:
     assert await client.read(PROJECT) == {"switch-project": False}
-    await client.write(PROJECT, True)
+    await client.send(put(PROJECT, True))
     assert await client.read(PROJECT) == {"switch-project": True}
 
 
 async def test_fingerprints_tell_which_key_changed_and_nothing_else(client: ManagementClient) -> None:
     before = await client.config_fingerprints()
-    await client.write(PROJECT, True)
+    await client.send(put(PROJECT, True))
     after = await client.config_fingerprints()
     assert {key for key in before if before[key] != after[key]} == {"quota-exceeded"}
     assert "api-keys" in before
@@ -66,7 +72,7 @@ async def test_the_first_refusal_ends_all_calls_for_half_an_hour(
     with pytest.raises(ManagementFailure, match="401, invalid management key") as refusal:
         await client.read("debug")
     assert (refusal.value.barred, refusal.value.status) == (True, 401)
-    for call in (client.read("debug"), client.write("debug", True), client.config_fingerprints()):
+    for call in (client.read("debug"), client.send(put("debug", True)), client.config_fingerprints()):
         with pytest.raises(ManagementFailure) as barred:
             await call
         assert barred.value.barred
@@ -98,7 +104,7 @@ async def test_what_is_not_there_is_not_a_strike(client: ManagementClient) -> No
 
 async def test_what_the_upstream_refuses_carries_its_words(client: ManagementClient) -> None:
     with pytest.raises(ManagementFailure, match="400, invalid body"):
-        await client.write("debug", "yes")
+        await client.send(put("debug", "yes"))
 
 
 async def test_an_upstream_that_is_away_is_no_strike_either(connect: Connect) -> None:

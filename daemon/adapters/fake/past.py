@@ -1,0 +1,102 @@
+"""What the fake upstream tells of its past, out of what it has really answered: counts, statistics, its log."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from daemon.adapters.fake import errors
+from daemon.adapters.fake.record import Record, Records
+from daemon.adapters.fake.scenario import FakeFault
+from daemon.ports import Clock
+
+BUCKET_MS, BUCKETS = 600_000, 20
+NO_TOKENS = dict.fromkeys(("input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens", "total_tokens"), 0)
+"""The statistics of an answer that counted nothing, or said nothing of it: they do not tell the two apart."""
+WITH_IDS = ("/v1/", "/v1beta/")
+"""Paths whose lines in the log carry the id of their request."""
+NOTICED = frozenset({FakeFault.IN_BAND_ERROR, FakeFault.TRUNCATE, FakeFault.CLEAN_CUT, FakeFault.CONNECT_DROP})
+"""Failures that an answer with status 200 hides from the log, but not from the counts."""
+
+
+class Past:
+    """`zone_minutes`: how far the clock of this upstream is ahead of UTC, as its log and its buckets tell time."""
+
+    def __init__(self, records: Records, clock: Clock, zone_minutes: int = 0) -> None:
+        self._records = records
+        self._clock = clock
+        self._zone_ms = zone_minutes * 60_000
+
+    def counts(self, auth_index: str) -> dict[str, Any]:
+        """What `auth-files` says of one credential: since the start, and in the last 200 minutes."""
+        calls = [(record.at, _has_failed(record)) for record in self._calls() if record.auth_index == auth_index]
+        newest = self._clock.now() // BUCKET_MS
+        rows = [self._bucket(index, calls) for index in range(newest - BUCKETS + 1, newest + 1)]
+        failed = sum(has_failed for _, has_failed in calls)
+        return {"success": len(calls) - failed, "failed": failed, "recent_requests": rows}
+
+    def usage(self) -> dict[str, Any]:
+        """The statistics of older versions."""
+        models: dict[str, list[Record]] = {}
+        for record in self._calls():
+            models.setdefault(str(record.model), []).append(record)
+        calls = [record for those in models.values() for record in those]
+        failed = sum(map(_has_failed, calls))
+        told = {model: {**_totals(those), "details": list(map(_detail, those))} for model, those in models.items()}
+        figures = {**_totals(calls), "success_count": len(calls) - failed, "failure_count": failed}
+        return {"usage": {**figures, "apis": {"client": {**_totals(calls), "models": told}}}, "failed_requests": failed}
+
+    def log(self, after: int, limit: int) -> dict[str, Any]:
+        """The newest lines whose second is later than `after` (Unix seconds)."""
+        ended = sorted((record for record in self._records.requests if record.ended), key=_ended_at)
+        chosen = [record for record in ended if _ended_at(record) // 1000 > after][-limit:]
+        latest = _ended_at(chosen[-1]) // 1000 if chosen else after
+        return {"lines": list(map(self._line, chosen)), "line-count": len(chosen), "latest-timestamp": latest}
+
+    def _calls(self) -> Iterator[Record]:
+        """What reached a credential."""
+        return (one for one in self._records.requests if one.auth_index and one.ended and one.fault not in errors.LOCAL)
+
+    def _bucket(self, index: int, calls: list[tuple[int, bool]]) -> dict[str, Any]:
+        those = [has_failed for at, has_failed in calls if at // BUCKET_MS == index]
+        begin, end = (f"{_instant(self._local(place * BUCKET_MS)):%H:%M}" for place in (index, index + 1))
+        return {"time": f"{begin}-{end}", "success": len(those) - sum(those), "failed": sum(those)}
+
+    def _line(self, record: Record) -> str:
+        status = record.status or 502
+        level = "error" if status >= 500 else "warn" if status >= 400 else "info"
+        request = f"{record.number:08x}" if record.path.startswith(WITH_IDS) else "--------"
+        stamp = f"{_instant(self._local(_ended_at(record))):%Y-%m-%d %H:%M:%S}"
+        latency = f"{(record.duration_ms or 0) / 1000:.3f}s"
+        return (
+            f"[{stamp}] [{request}] [{level:<5}] [gin_logger.go:94] {status:>3} | {latency:>13} | {'127.0.0.1':>15} | "
+            f'{record.method:<7} "{record.path}"'
+        )
+
+    def _local(self, at: int) -> int:
+        return at + self._zone_ms
+
+
+def _has_failed(record: Record) -> bool:
+    return (record.status or 502) >= 400 or record.fault in NOTICED
+
+
+def _detail(record: Record) -> dict[str, Any]:
+    return {
+        "timestamp": f"{_instant(record.at):%Y-%m-%dT%H:%M:%S.%fZ}",
+        "source": record.auth_index,
+        "auth_index": record.auth_index,
+        "tokens": {**NO_TOKENS, **record.tokens},
+        "failed": _has_failed(record),
+    }
+
+
+def _totals(records: list[Record]) -> dict[str, int]:
+    return {"total_requests": len(records), "total_tokens": sum(one.tokens.get("total_tokens", 0) for one in records)}
+
+
+def _ended_at(record: Record) -> int:
+    return record.at + (record.duration_ms or 0)
+
+
+def _instant(at: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at)
