@@ -6,12 +6,13 @@ from typing import Any, Protocol
 
 from daemon.domain.alert import Alert
 from daemon.domain.audit import AuditEntry
+from daemon.domain.credential import CredentialFile
 from daemon.domain.decision import Decision
 from daemon.domain.event import Event, Wire
 from daemon.domain.explanation import Explanation
 from daemon.domain.foreign import Told
 from daemon.domain.heard import Heard
-from daemon.domain.mitigation import Mitigation
+from daemon.domain.mitigation import Call, Mitigation
 from daemon.domain.notification import Channel, Delivery, Message, Notification
 from daemon.domain.rollup import Closed, Resolution, Rollup
 from daemon.domain.rule_figures import RuleFigures
@@ -195,15 +196,6 @@ class Notifier(Protocol):
     async def close(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CredentialFile:
-    """One entry of the upstream's `auth-files`."""
-
-    auth_index: str
-    name: str
-    provider_key: str
-
-
 class ManagementApi(Protocol):
     """The upstream's management API. Raises `ManagementFailure`; after the first 401 or 403 every call fails as
     `barred` without being sent, until the secret changes or 30 minutes pass."""
@@ -211,8 +203,8 @@ class ManagementApi(Protocol):
     async def read(self, path: str) -> Any:
         """GET `/v0/management/{path}`, decoded."""
 
-    async def write(self, path: str, value: Any) -> None:
-        """PUT `{"value": value}`."""
+    async def send(self, call: Call) -> None:
+        """Whether it took effect is for a reading to say."""
 
     async def config_fingerprints(self) -> Mapping[str, str]:
         """A hash of each top-level key of the upstream's config; no value is kept."""

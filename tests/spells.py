@@ -5,11 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from daemon.domain.credential import CredentialFile
 from daemon.domain.probe import ProbeOutcome, ProbeResult
 from daemon.domain.rollup import Resolution, Rollup, Series, Sum, Think
 from daemon.engine.inventory import Inventory
 from daemon.logic.attribution import Attribution
-from daemon.ports import CredentialFile, ModelEntry
+from daemon.ports import ModelEntry
 from tests.fakes.clock import FakeClock
 from tests.fakes.management import FakeManagement
 from tests.fakes.upstream_probes import FakeProbes

@@ -88,3 +88,12 @@ class Mitigation:
     """Hashes of the upstream's other top-level config keys before our write."""
     outcome: str | None = None
     evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One writing call of the management API: `PATCH /v0/management/{path}` with a JSON body."""
+
+    method: str
+    path: str
+    body: Any = None

@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from daemon.domain.credential import CredentialFile
 from daemon.domain.errors import ManagementFailure
 from daemon.domain.probe import ProbeOutcome, ProbeResult
 from daemon.logic.attribution import Attribution, Credential
-from daemon.ports import Clock, CredentialFile, ManagementApi, ModelEntry, UpstreamProbes
+from daemon.ports import Clock, ManagementApi, ModelEntry, UpstreamProbes
 
 log = logging.getLogger(__name__)
 

@@ -22,8 +22,7 @@ from daemon.engine.mitigate_upstream import UpstreamSettings
 from daemon.logic import planning
 from daemon.logic.journal import OURSELVES
 from daemon.logic.mitigation import soft_kind
-from daemon.logic.mitigations.model_alias import model_of
-from daemon.logic.wishes import FALLBACK, targets
+from daemon.logic.wishes import led_away
 from daemon.ports import Clock, Ledger, ManagementApi, RouteTable, UpstreamProbes
 
 log = logging.getLogger(__name__)
@@ -79,8 +78,7 @@ class Mitigate:
         """The alerts file, at boot and after each reload; what it no longer has is restored."""
         self._config = config
         self._steps.configure(config)
-        reached = targets(config, {*config.mitigations, FALLBACK})
-        self._release.watch(model for target in reached if (model := model_of(target)) != target)
+        self._release.watch(led_away(config))
         self._wake()
 
     async def load(self) -> None:

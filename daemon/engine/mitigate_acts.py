@@ -8,6 +8,7 @@ from daemon.domain.mitigation import Mitigation, MitigationState, Mode
 from daemon.engine.mitigate_journal import Journal
 from daemon.engine.mitigate_steps import Steps
 from daemon.logic.journal import OURSELVES
+from daemon.logic.mitigation import About
 from daemon.logic.mitigations.model_alias import model_of
 from daemon.logic.planning import Situation, begin
 from daemon.logic.wishes import FALLBACK, Wish, wishes_for
@@ -80,7 +81,8 @@ class Acts:
             models = {model_of(row.target)}
         config = self._situation().config
         named = row.name if row is not None else name
-        found = wishes_for(config, named, models, owner=actor, actor=actor, since=now, evidence=f"asked for by {actor}")
+        of, evidence = About(models=tuple(models)), f"asked for by {actor}"
+        found = wishes_for(config, named, of, owner=actor, actor=actor, since=now, evidence=evidence)
         return [wish for wish in found if row is None or wish.change.target == row.target]
 
     def _may_begin(self, wish: Wish, situation: Situation) -> bool:

@@ -13,7 +13,7 @@ from daemon.engine.mitigate_release import Release
 from daemon.engine.mitigate_upstream import SETTLE_SECONDS, UpstreamSettings
 from daemon.logic.journal import OURSELVES, Do, Reading, over, step
 from daemon.logic.planning import note
-from daemon.logic.wishes import FALLBACK, HUMAN, owners, targets
+from daemon.logic.wishes import FALLBACK, HUMAN, owners, reaches
 from daemon.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,6 @@ class Steps:
         self._clock = clock
         self._on_release = on_release
         self._config = AlertsConfig()
-        self._targets: frozenset[str] = frozenset()
         self._later: dict[str, tuple[int, float]] = {}
         self.firing: Sequence[Alert] | None = None
         """None until somebody said which alerts fire: until then nothing is ended for want of an owner."""
@@ -50,7 +49,6 @@ class Steps:
 
     def configure(self, config: AlertsConfig) -> None:
         self._config = config
-        self._targets = targets(config, {*config.mitigations, FALLBACK})
 
     async def advance_if_due(self, row: Mitigation) -> None:
         """A row that is stuck waits longer each time, up to five minutes. Raises `StoreFailure`."""
@@ -113,9 +111,12 @@ class Steps:
         if row.state is State.PLANNED and self._is_second(row):
             return "another row has this target"
         by_human = any(owner.startswith(HUMAN) for owner in row.owners)
-        if self.firing is not None and row.held_by is None and row.target not in self._targets and not by_human:
+        if self.firing is not None and row.held_by is None and not self._is_known(row) and not by_human:
             return "the alerts file does not have it any more"
         return over(row, owned=owned, now=self._clock.now())
+
+    def _is_known(self, row: Mitigation) -> bool:
+        return reaches(self._config, {*self._config.mitigations, FALLBACK}, row.kind, row.target)
 
     def _is_second(self, row: Mitigation) -> bool:
         return next(one for one in self._journal.open if one.target == row.target).id != row.id

@@ -46,19 +46,21 @@ class UpstreamSettings:
         """The target's value now. Raises `ManagementFailure`, and ValueError when there is no such setting."""
         kind, management = upstream_kind(row.kind), self._reach()
         asked_at = self._clock.monotonic()
-        value = kind.read(row.target, await management.read(kind.path(row.target)))
+        value = kind.read(row.target, await management.read(kind.reading(row.target)))
         prints = await management.config_fingerprints()
         return Reading(
             value=value,
             settled=asked_at - self._written_at.get(row.target, self._began_at) >= SETTLE_SECONDS,
             fingerprints={key: found for key, found in prints.items() if key != kind.top_level(row.target)},
-            ours=frozenset(kind.top_level(one.target) for one in rows if one.attempts),
+            ours=frozenset(
+                key for one in rows if one.attempts and (key := upstream_kind(one.kind).top_level(one.target))
+            ),
         )
 
     async def write(self, row: Mitigation, value: object) -> None:
         """Sends a value; whether it arrived is for a reading to say."""
         try:
-            await self._reach().write(upstream_kind(row.kind).path(row.target), value)
+            await self._reach().send(upstream_kind(row.kind).writing(row.target, value))
         except ManagementFailure as failure:
             log.warning("%s: the write was not confirmed: %s", row.target, failure)
         finally:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Protocol, cast
 
-from daemon.domain.mitigation import Effect, Mitigation
+from daemon.domain.credential import CredentialFile
+from daemon.domain.mitigation import Call, Effect, Mitigation
 from daemon.domain.soft_routing import SoftRoute
 from daemon.logic import mitigations
 
@@ -25,11 +26,27 @@ class Change:
     verify: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What the alert is about that wants a change, and what is known of the upstream's credentials."""
+
+    models: tuple[str, ...] = ()
+    """Those that fail, the worst first."""
+    provider_key: str | None = None
+    failing: tuple[str, ...] = ()
+    """Names of credentials that fail, the worst first."""
+    credentials: tuple[CredentialFile, ...] = ()
+    """All that the upstream lists."""
+
+
 class MitigationKind(Protocol):
     """A kind's module, seen as an object: these are module-level names of `logic/mitigations/<kind>.py`."""
 
-    def plan(self, options: Any) -> tuple[Change, ...]:
+    def plan(self, options: Any, about: About) -> tuple[Change, ...]:
         """The changes that the options ask for."""
+
+    def reaches(self, options: Any, target: str) -> bool:
+        """Whether the options can ask for a change of this target, whatever it is about."""
 
     def say(self, target: str, value: Any) -> str:
         """The change in words, after `would`: `set debug to true`."""
@@ -42,15 +59,19 @@ class SoftKind(MitigationKind, Protocol):
 
 
 class UpstreamKind(MitigationKind, Protocol):
-    """Done and undone by one PUT to a path of the management API."""
+    """Done and undone by one writing call of the management API."""
 
-    def path(self, target: str) -> str: ...
+    def reading(self, target: str) -> str:
+        """The path whose reply says the target's value."""
 
     def read(self, target: str, reply: Any) -> Any:
         """The target's value in the reply to a GET; raises ValueError when it is not there."""
 
-    def top_level(self, target: str) -> str:
-        """The key of the upstream's config that a write changes."""
+    def writing(self, target: str, value: Any) -> Call:
+        """What makes it this value."""
+
+    def top_level(self, target: str) -> str | None:
+        """The key of the upstream's config that a write changes; None when it changes none."""
 
 
 def kind_of(name: str) -> MitigationKind:

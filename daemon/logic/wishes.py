@@ -1,12 +1,13 @@
 """Wishes: which changes the firing alerts ask for, and who wants a change that was made."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from daemon.domain.alert import Alert
 from daemon.domain.alerts_config import AlertsConfig, MitigationOptions
+from daemon.domain.credential import CredentialFile
 from daemon.domain.mitigation import Mitigation
-from daemon.logic.mitigation import Change, kind_of
+from daemon.logic.mitigation import About, Change, kind_of
 from daemon.logic.mitigations.model_alias import ModelAlias
 
 FALLBACK = "fallback"
@@ -51,22 +52,28 @@ def options_of(config: AlertsConfig, name: str, models: Iterable[str]) -> list[M
     return [ModelAlias.model_validate({"from": line, "to": config.fallbacks[line]}) for line in named]
 
 
-def wishes(config: AlertsConfig, alert: Alert) -> Iterator[Wish]:
+def about(alert: Alert, failing: Sequence[str] = (), credentials: Sequence[CredentialFile] = ()) -> About:
+    """What one alert is about; `failing` are names of credentials, the worst first."""
+    provider_key = dict(alert.labels).get("provider_key")
+    return About(models=alert.models, provider_key=provider_key, failing=tuple(failing), credentials=tuple(credentials))
+
+
+def wishes(config: AlertsConfig, alert: Alert, of: About | None = None) -> Iterator[Wish]:
     """The changes that one alert asks for."""
     since = alert.since if alert.fired_at is None else alert.fired_at
     actor = f"rule:{alert.alert}"
     for name in alert.mitigate:
         yield from wishes_for(
-            config, name, alert.models, owner=alert.fingerprint, actor=actor, since=since, evidence=alert.summary
+            config, name, of or about(alert), owner=alert.fingerprint, actor=actor, since=since, evidence=alert.summary
         )
 
 
 def wishes_for(
-    config: AlertsConfig, name: str, models: Iterable[str], *, owner: str, actor: str, since: int, evidence: str
+    config: AlertsConfig, name: str, of: About, *, owner: str, actor: str, since: int, evidence: str
 ) -> Iterator[Wish]:
     """The changes that one mitigation stands for."""
-    for options in options_of(config, name, models):
-        for change in kind_of(options.kind).plan(options):
+    for options in options_of(config, name, of.models):
+        for change in kind_of(options.kind).plan(options, of):
             yield Wish(
                 name=name,
                 options=options,
@@ -78,10 +85,28 @@ def wishes_for(
             )
 
 
+def led_away(config: AlertsConfig) -> frozenset[str]:
+    """The models that may be led away."""
+    found = _options(config, {*config.mitigations, FALLBACK})
+    return frozenset(options.from_ for options in found if isinstance(options, ModelAlias))
+
+
 def targets(config: AlertsConfig, names: Iterable[str]) -> frozenset[str]:
-    """Every target that mitigations of these names can reach, whatever the models."""
-    found = [options for name in names for options in options_of(config, name, config.fallbacks)]
-    return frozenset(change.target for options in found for change in kind_of(options.kind).plan(options))
+    """The targets of mitigations of these names that are known beforehand."""
+    of = About(models=tuple(config.fallbacks))
+    found = _options(config, names)
+    return frozenset(change.target for options in found for change in kind_of(options.kind).plan(options, of))
+
+
+def reaches(config: AlertsConfig, names: Iterable[str], kind: str, target: str) -> bool:
+    """Whether mitigations of these names can change a target of this kind, whatever they are about."""
+    found = _options(config, names)
+    return any(options.kind == kind and kind_of(kind).reaches(options, target) for options in found)
+
+
+def _options(config: AlertsConfig, names: Iterable[str]) -> list[MitigationOptions]:
+    """Whatever the models."""
+    return [options for name in names for options in options_of(config, name, config.fallbacks)]
 
 
 def owners(config: AlertsConfig, row: Mitigation, firing: Iterable[Alert]) -> tuple[str, ...]:
@@ -92,7 +117,7 @@ def owners(config: AlertsConfig, row: Mitigation, firing: Iterable[Alert]) -> tu
     wanting = {
         alert.fingerprint
         for alert in firing
-        if row.target in targets(config, alert.mitigate)
+        if reaches(config, alert.mitigate, row.kind, row.target)
         and (alert.fingerprint in row.owners or any(wish.change.target == row.target for wish in wishes(config, alert)))
     }
     return (*(owner for owner in row.owners if owner.startswith(HUMAN)), *sorted(wanting))

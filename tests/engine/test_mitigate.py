@@ -10,7 +10,7 @@ import pytest
 from daemon.domain.decision import Decision
 from daemon.domain.errors import Conflict, ManagementFailure, StoreFailure
 from daemon.domain.event import Fault, Outcome, Source, Wire
-from daemon.domain.mitigation import Effect, MitigationState, Mode
+from daemon.domain.mitigation import Call, Effect, MitigationState, Mode
 from daemon.engine.supervise import Tasks
 from daemon.logic.mitigations.upstream_toggle import UpstreamToggle
 from tests.engine.mitigating import ALIAS, SPARK, STAND_IN, TOGGLE, Mitigating, a_config, firing, toggle
@@ -628,20 +628,20 @@ def deadly(house: Mitigating, die_at: int) -> Callable[[], int]:
             raise Killed
 
     house.before_commit = house.after_commit = point
-    upstream, read, write = house.upstream, house.upstream.read, house.upstream.write
+    upstream, read, send = house.upstream, house.upstream.read, house.upstream.send
 
     async def dying_read(path: str) -> Any:
         answer = await read(path)
         point()
         return answer
 
-    async def dying_write(path: str, value: Any) -> None:
+    async def dying_send(call: Call) -> None:
         try:
-            await write(path, value)
+            await send(call)
         finally:
             point()
 
-    upstream.read, upstream.write = dying_read, dying_write  # type: ignore[method-assign]
+    upstream.read, upstream.send = dying_read, dying_send  # type: ignore[method-assign]
     return lambda: points
 
 

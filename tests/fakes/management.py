@@ -4,8 +4,9 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from daemon.domain.credential import CredentialFile
 from daemon.domain.errors import ManagementFailure
-from daemon.ports import CredentialFile
+from daemon.domain.mitigation import Call
 from tests.fakes.clock import FakeClock
 
 LATE_SECONDS = 0.9
@@ -33,8 +34,9 @@ class FakeManagement:
             raise ManagementFailure(f"{path}: 404", status=404)
         return {path.rpartition("/")[2]: self.settings[path]}
 
-    async def write(self, path: str, value: Any) -> None:
+    async def send(self, call: Call) -> None:
         self._arrive()
+        path, value = call.path, call.body["value"]
         self.writes.append((path, value))
         answer = self.answers.popleft() if self.answers else "ok"
         if answer in ("ok", "applied"):

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from daemon.domain.credential import CredentialFile
 from daemon.domain.errors import ManagementFailure
 from daemon.domain.event import Wire
-from daemon.ports import CredentialFile, ModelEntry
+from daemon.domain.mitigation import Call
+from daemon.ports import ModelEntry
 
 
 class MemoryUpstream:
@@ -23,7 +25,7 @@ class MemoryUpstream:
         self.files: Sequence[CredentialFile] = ()
         self.is_up = True
         self.answers = answers
-        self.writes: list[tuple[str, Any]] = []
+        self.writes: list[Call] = []
 
     async def read(self, path: str) -> Any:
         self._answer()
@@ -31,10 +33,10 @@ class MemoryUpstream:
             raise ManagementFailure(f"{path}: 404", status=404)
         return {path.rpartition("/")[2]: self.settings[path]}
 
-    async def write(self, path: str, value: Any) -> None:
+    async def send(self, call: Call) -> None:
         self._answer()
-        self.writes.append((path, value))
-        self.settings[path] = value
+        self.writes.append(call)
+        self.settings[call.path] = call.body["value"]
 
     async def config_fingerprints(self) -> Mapping[str, str]:
         self._answer()

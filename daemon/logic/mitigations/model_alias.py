@@ -8,7 +8,7 @@ from daemon.domain.alerts_config import MitigationOptions, Strict
 from daemon.domain.mitigation import Mitigation
 from daemon.domain.soft_routing import SoftRoute
 from daemon.domain.units import Duration
-from daemon.logic.mitigation import Change
+from daemon.logic.mitigation import About, Change
 
 
 class Release(Strict):
@@ -33,10 +33,15 @@ OPTIONS = ModelAlias
 _PREFIX = "model_alias:"
 
 
-def plan(options: ModelAlias) -> tuple[Change, ...]:
+def plan(options: ModelAlias, about: About) -> tuple[Change, ...]:
     """One target: the model."""
     release = options.release.model_dump()
     return (Change(target=_PREFIX + options.from_, choices=options.to, soft=True, release=release),)
+
+
+def reaches(options: ModelAlias, target: str) -> bool:
+    """Its model's."""
+    return target == _PREFIX + options.from_
 
 
 def model_of(target: str) -> str:

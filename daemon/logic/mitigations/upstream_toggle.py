@@ -5,9 +5,9 @@ from typing import Any, Literal
 from pydantic import Field
 
 from daemon.domain.alerts_config import MitigationOptions, Strict
-from daemon.domain.mitigation import Effect
+from daemon.domain.mitigation import Call, Effect
 from daemon.domain.units import Duration
-from daemon.logic.mitigation import Change
+from daemon.logic.mitigation import About, Change
 
 
 class Verify(Strict):
@@ -34,7 +34,7 @@ INERT = frozenset({"quota-exceeded.switch-project", "quota-exceeded.switch-previ
 _PREFIX = "upstream:"
 
 
-def plan(options: UpstreamToggle) -> tuple[Change, ...]:
+def plan(options: UpstreamToggle, about: About) -> tuple[Change, ...]:
     """One target per setting: each has its own row in the journal."""
     return tuple(_change(options, name, value) for name, value in options.set.items())
 
@@ -50,22 +50,32 @@ def _change(options: UpstreamToggle, name: str, value: bool) -> Change:
     )
 
 
-def path(target: str) -> str:
+def reaches(options: UpstreamToggle, target: str) -> bool:
+    """Its settings'."""
+    return target.removeprefix(_PREFIX) in options.set
+
+
+def reading(target: str) -> str:
     """Where the management API keeps the setting: `quota-exceeded/switch-project`."""
     return target.removeprefix(_PREFIX).replace(".", "/")
 
 
 def read(target: str, reply: Any) -> bool:
     """The setting's value; raises ValueError when the reply does not have it as a boolean."""
-    value = reply.get(path(target).rpartition("/")[2]) if isinstance(reply, dict) else None
+    value = reply.get(reading(target).rpartition("/")[2]) if isinstance(reply, dict) else None
     if not isinstance(value, bool):
         raise ValueError(f"{target.removeprefix(_PREFIX)} is not a boolean setting of this upstream")
     return value
 
 
+def writing(target: str, value: Any) -> Call:
+    """One PUT."""
+    return Call(method="PUT", path=reading(target), body={"value": value})
+
+
 def top_level(target: str) -> str:
     """The key of the upstream's config that the setting stands under."""
-    return path(target).partition("/")[0]
+    return reading(target).partition("/")[0]
 
 
 def say(target: str, value: Any) -> str:

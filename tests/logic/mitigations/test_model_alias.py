@@ -1,7 +1,7 @@
 """`model_alias` as data: one target per model, one route while it is applied."""
 
 from daemon.domain.soft_routing import SoftRoute
-from daemon.logic.mitigation import kind_of
+from daemon.logic.mitigation import About, kind_of
 from daemon.logic.mitigations import model_alias
 from daemon.logic.mitigations.model_alias import OPTIONS
 from tests.contracts.things import a_mitigation
@@ -10,7 +10,7 @@ ALIAS = OPTIONS.model_validate({"kind": "model_alias", "from": "spark", "to": ["
 
 
 def test_one_target_and_its_stand_ins() -> None:
-    (change,) = model_alias.plan(ALIAS)
+    (change,) = model_alias.plan(ALIAS, About())
     assert (change.target, change.choices, change.soft, change.inert) == (
         "model_alias:spark",
         ("codex", "gpt"),

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from daemon.domain.mitigation import Effect
-from daemon.logic.mitigation import kind_of
+from daemon.logic.mitigation import About, kind_of
 from daemon.logic.mitigations import upstream_toggle
 from daemon.logic.mitigations.upstream_toggle import OPTIONS
 
@@ -17,7 +17,7 @@ def toggle(**options: Any) -> Any:
 
 
 def test_one_target_per_setting() -> None:
-    inert, free = upstream_toggle.plan(toggle(set={PROJECT: True, "debug": False}, verify={"within": "5m"}))
+    inert, free = upstream_toggle.plan(toggle(set={PROJECT: True, "debug": False}, verify={"within": "5m"}), About())
     assert (inert.target, inert.choices, inert.effect, inert.inert) == (
         f"upstream:{PROJECT}",
         (True,),
@@ -29,12 +29,12 @@ def test_one_target_per_setting() -> None:
 
 
 def test_an_inert_setting_can_be_insisted_on() -> None:
-    (change,) = upstream_toggle.plan(toggle(set={PROJECT: True}, even_if_inert=True))
+    (change,) = upstream_toggle.plan(toggle(set={PROJECT: True}, even_if_inert=True), About())
     assert (change.effect, change.inert, change.verify) == (Effect.NO_EFFECT_KNOWN, False, {})
 
 
 def test_where_it_is_kept() -> None:
-    assert upstream_toggle.path(f"upstream:{PROJECT}") == "quota-exceeded/switch-project"
+    assert upstream_toggle.reading(f"upstream:{PROJECT}") == "quota-exceeded/switch-project"
     assert upstream_toggle.top_level(f"upstream:{PROJECT}") == "quota-exceeded"
     assert upstream_toggle.read(f"upstream:{PROJECT}", {"switch-project": False}) is False
 

@@ -1,0 +1,23 @@
+"""Credentials of the upstream, as its `auth-files` tell of them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialFile:
+    """One entry. What an upstream does not tell is None."""
+
+    auth_index: str
+    name: str
+    provider_key: str
+    disabled: bool | None = None
+    unavailable: bool | None = None
+    """The upstream itself leaves it alone for now."""
+    status: str | None = None
+    priority: int | None = None
+    """Higher ones are used first."""
+
+    @property
+    def is_healthy(self) -> bool:
+        """Nothing says that it cannot be used."""
+        return not self.disabled and not self.unavailable
