@@ -95,8 +95,9 @@ silenced, acknowledged and repeated as ours are; they never act.
 
 - What, where and how bad, in the words of the rule. "At least" is the lower bound of what may be chance.
 - Since when, and over how long a window. A critical that was a warning before says since when.
-- What the failures have in common, against the turns that went well meanwhile: a credential, a model, a client, or up
-  to three of those together. Where nothing stands out, nothing is said.
+- What the failures have in common, against the turns that went well since it began: a credential, a model (or two), a
+  client, or up to three of those together; and which fault they show. Where nothing stands out, nothing is said.
+  "Since 02:05" leaves out a few failures that are older than the trouble.
 - What was done about it, how long it stays at most, or what waits for your word.
 - What to do now: a link to the section of the runbook, and the command that tells why it fires.
 - The alert on the dashboard, and the id of the message.
