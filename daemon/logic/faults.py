@@ -105,6 +105,10 @@ def _fault_of(status: int, error: ErrorFacts | None, *, well_formed: bool) -> Fa
             return Fault.PROVIDER_QUOTA
         case 403:
             return Fault.PROVIDER_AUTH
+        case 406:  # iFlow, to an account that it does not serve any more
+            return Fault.PROVIDER_ERROR
+        case 408:
+            return Fault.TRUNCATED if "stream closed before" in error.message else Fault.UPSTREAM_TIMEOUT
         case 429:
             return _fault_of_429(error)
     if status >= 500:
