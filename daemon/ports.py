@@ -177,8 +177,12 @@ class Ledger(Protocol):
         """Newest first; those written by `until` (epoch ms), where that is said."""
 
     async def prune(self, before: int, limit: int) -> int:
-        """Deletes transitions, what was heard, audit entries and ended notifications from before an instant (epoch
-        ms), at most `limit` of each, the oldest first; how many there were of those that were most."""
+        """Deletes transitions, audit entries and ended notifications from before an instant (epoch ms), at most `limit`
+        of each, the oldest first; how many there were of those that were most."""
+
+    async def prune_heard(self, before: int, limit: int) -> int:
+        """Deletes at most `limit` of the oldest entries of what was heard before an instant (epoch ms): without the
+        events of that time they are of no use. How many there were."""
 
     async def prune_foreign(self, before: int, limit: int) -> int:
         """Deletes at most `limit` alerts of others that ended before an instant (epoch ms); their transitions stay.

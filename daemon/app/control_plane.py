@@ -213,6 +213,7 @@ class ControlPlane:
             await self._ingest.catch_up()
             await self._ingest.store()
             await self._mitigate.restore_all(on_stop=True)
+            await self._evaluate.flush()
         except StoreFailure as failure:
             log.error("what is not stored or restored now will be at the next start: %s", failure)
         self._routes.close()

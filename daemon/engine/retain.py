@@ -48,6 +48,7 @@ class Retention:
         # what is in no hour yet is needed to begin again after a death, however old an idle week has made it
         needed = None if until is None else Resolution.HOUR.floor(until)
         await self._delete(self._store.prune, self._keep_seconds, needed)
+        await self._delete(self._ledger.prune_heard, self._keep_seconds, needed)
         for resolution in Resolution:
             seconds = ROLLUPS_SECONDS.get(resolution, self._keep_rollups_seconds)
             prune = partial(self._store.prune_rollups, resolution)

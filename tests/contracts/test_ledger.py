@@ -7,6 +7,7 @@ import pytest
 from daemon.adapters.store import Store
 from daemon.domain.alert import AlertState
 from daemon.domain.decision import Decision
+from daemon.domain.heard import Heard, HeardKind
 from daemon.domain.mitigation import MitigationState
 from daemon.domain.notification import NotificationStatus
 from daemon.ports import Ledger
@@ -156,3 +157,19 @@ async def test_only_ended_alerts_of_others_are_pruned_and_their_history_stays(le
     assert [await ledger.prune_foreign(NOON + 1, 1) for _ in range(3)] == [1, 1, 0]
     assert sorted(row.fingerprint for row in await ledger.alerts()) == ["f3", "f4", "f5"]
     assert len(await ledger.transitions("ProviderRateLimited", NOON + 9)) == 5
+
+
+async def test_what_was_heard_and_every_move_of_alerts_come_back_in_order(ledger: Ledger) -> None:
+    heard = [
+        Heard(at=NOON + at, after=NOON, kind=HeardKind.LOST, what={"at": NOON, "lost": at, "more": [[1, 2]]})
+        for at in range(3)
+    ]
+    moves = tuple(an_alert("f1", state=state, since=NOON + at) for at, state in enumerate(AlertState))
+    await ledger.commit(Decision(alerts=moves[:3], heard=tuple(heard[:2])))
+    await ledger.commit(Decision(alerts=moves[3:], heard=tuple(heard[2:])))
+    assert list(await ledger.heard(NOON + 1, NOON + 9)) == heard[1:]
+    assert list(await ledger.story(NOON, NOON + 9)) == list(moves)
+    assert list(await ledger.story(NOON + 1, NOON + 3)) == list(moves[1:3])
+    assert list(await ledger.alerts()) == [moves[-1]]
+    assert [await ledger.prune_heard(NOON + 2, 1) for _ in range(3)] == [1, 1, 0]
+    assert list(await ledger.heard(NOON, NOON + 9)) == heard[2:]

@@ -5,6 +5,7 @@ import pytest
 from daemon.domain.alert import AlertState
 from daemon.domain.decision import Decision
 from daemon.domain.errors import StoreFailure
+from daemon.domain.heard import Heard, HeardKind
 from daemon.domain.notification import NotificationStatus
 from daemon.domain.rollup import Closed, Resolution
 from daemon.engine.retain import PIECE, Retention
@@ -165,3 +166,13 @@ class JumpingClock(FakeClock):
 
     def now(self) -> int:
         return self.instant + round(self.jumped * 1000)
+
+
+async def test_what_was_heard_goes_with_its_events(
+    store: MemoryEventStore, ledger: MemoryLedger, clock: FakeClock
+) -> None:
+    entries = [Heard(at=clock.now() + at, after=0, kind=HeardKind.RULES) for at in (-1, 0)]
+    await ledger.commit(Decision(heard=tuple(entries)))
+    clock.advance(WEEK)
+    await Retention(store, ledger, clock, WEEK, YEAR).run()
+    assert ledger.heard_rows == entries[1:]

@@ -77,7 +77,6 @@ class MemoryLedger:
     async def prune(self, before: int, limit: int) -> int:
         self._answer()
         moved = [row for row in self.transition_rows if row.since < before][:limit]
-        self.heard_rows = [row for row in self.heard_rows if row.at >= before]
         said = [key for key, row in self.audit_rows.items() if row.at < before][:limit]
         sent = [key for key, row in sorted(self.notification_rows.items()) if _is_over(row) and row.created_at < before]
         self.transition_rows = [row for row in self.transition_rows if not any(row is one for one in moved)]
@@ -86,6 +85,12 @@ class MemoryLedger:
         for key in sent[:limit]:
             del self.notification_rows[key]
         return max(len(moved), len(said), len(sent[:limit]))
+
+    async def prune_heard(self, before: int, limit: int) -> int:
+        self._answer()
+        old = [row for row in self.heard_rows if row.at < before][:limit]
+        self.heard_rows = [row for row in self.heard_rows if not any(row is one for one in old)]
+        return len(old)
 
     async def prune_foreign(self, before: int, limit: int) -> int:
         self._answer()

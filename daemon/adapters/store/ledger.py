@@ -99,19 +99,24 @@ class DatabaseLedger:
 
     async def prune(self, before: int, limit: int) -> int:
         """In one transaction."""
-        transition, heard, audit, sent = tables.transition, tables.heard, tables.audit, tables.notification
+        transition, audit, sent = tables.transition, tables.audit, tables.notification
 
         def work(connection: Connection) -> int:
             ended = sent.columns.status != NotificationStatus.QUEUED
             old = sent.columns.created_at < before
             return max(
                 _delete_oldest(connection, transition.columns.place, transition.columns.since < before, limit),
-                _delete_oldest(connection, heard.columns.place, heard.columns.at < before, limit),
                 _delete_oldest(connection, audit.columns.place, audit.columns.at < before, limit),
                 _delete_oldest(connection, sent.columns.id, ended & old, limit),
             )
 
         return await self._database.write(work)
+
+    async def prune_heard(self, before: int, limit: int) -> int:
+        columns = tables.heard.columns
+        return await self._database.write(
+            lambda connection: _delete_oldest(connection, columns.place, columns.at < before, limit)
+        )
 
     async def prune_foreign(self, before: int, limit: int) -> int:
         columns = tables.alert.columns
