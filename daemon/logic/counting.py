@@ -9,9 +9,23 @@ from daemon.domain.event import CALLER_FAULTS, Event, Outcome, Source, Wire
 from daemon.domain.selection import Selection
 
 _TELLS_FAULTS = frozenset({"fault", "status"})
+ALWAYS_READ = frozenset({"outcome", "wire", "source", "attempt", "fault"})
+"""Whatever a rule asks for."""
 
 
-def counted(of: Selection, bad: Selection, *, retries: bool) -> Callable[[Event], bool]:
+class Counted:
+    """Which events count; `names` are the fields that decide it."""
+
+    __slots__ = ("_decides", "names")
+
+    def __init__(self, decides: Callable[[Event], bool], names: frozenset[str]) -> None:
+        self._decides, self.names = decides, names
+
+    def __call__(self, event: Event) -> bool:
+        return self._decides(event)
+
+
+def counted(of: Selection, bad: Selection, *, retries: bool) -> Counted:
     """The events among which a rule counts the bad ones.
 
     A marked retry belongs to its first attempt; canaries count only for a rule that names sources. A caller's own fault
@@ -31,7 +45,7 @@ def counted(of: Selection, bad: Selection, *, retries: bool) -> Callable[[Event]
             and (event.fault not in CALLER_FAULTS or any(means(event) for means in means_faults))
         )
 
-    return is_counted
+    return Counted(is_counted, names | ALWAYS_READ)
 
 
 def spec(wanted: SelectionSpec | None, selections: Mapping[str, dict[str, Any]]) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from daemon.domain.alert import Alert, AlertState, EpisodeStep, ResolvedBecause, Severity
@@ -18,10 +19,16 @@ from daemon.domain.sample import Band, Query, Verdict
 from daemon.logic.evidence import Extremes, extremes
 from daemon.logic.lifecycle import end
 from daemon.logic.series import Series, episode_step, verdicts_of
-from daemon.logic.tally import Tally, Track
+from daemon.logic.tally import Kind, Tally, Track
 from daemon.logic.windows import COARSEST_MS, Ring
 
 SECOND_MS = 1000
+MOST_ALIKE = 10_000
+"""Kinds of events that are remembered: models and keys are named by clients."""
+MANY_VALUES = frozenset(
+    f"{name}_tokens" for name in ("input", "output", "reasoning", "cache_read", "cache_write", "total")
+) | {"duration_ms", "ttfb_ms", "ttft_ms", "largest_gap_ms", "request_bytes", "response_bytes", "trace_id", "turn_key"}
+"""Fields by which hardly two events are alike."""
 MOST_LOOKED_AT = 20
 """Label sets that are explained: to read more of them nobody has the time."""
 LOSSES_SECONDS = 86_400.0
@@ -186,6 +193,8 @@ class _Table:
         if self._least is None:
             return self._unbanded
         active = self.active.get(track.labels, {})
+        if not active and track.is_calm(at, self._least.above):
+            return self._unbanded
         seen = extremes(track.sums(at), self._least)
         if seen is None:
             return [*self._unbanded, *(one for one in active if one.is_banded)]
@@ -240,6 +249,44 @@ class _Table:
                     account.series.pop(track.labels, None)
 
 
+class _Alike:
+    """What the tables make of events, remembered for those that are alike in all that the tables read: of a thousand
+    events hardly a dozen differ in it."""
+
+    def __init__(self, tables: Iterable[_Table]) -> None:
+        known = {table: _reads(table.tally.query) for table in tables}
+        self._tables = [table for table, names in known.items() if names is not None]
+        self.others = [table for table, names in known.items() if names is None]
+        """Those that read more of an event than can be remembered."""
+        names = sorted(frozenset().union(*(names for names in known.values() if names is not None)))
+        self._signature = attrgetter(*names, "requested_model") if names else None
+        self._kinds: dict[Any, tuple[tuple[_Table, Kind], ...]] = {}
+
+    def kinds(self, event: Event) -> Sequence[tuple[_Table, Kind]] | None:
+        """The tables that count an event, and as what; None where a table cannot say it."""
+        if self._signature is None:
+            return ()
+        signature = self._signature(event)
+        if (found := self._kinds.get(signature)) is None:
+            try:
+                kinds = [(table, table.tally.kind_of(event)) for table in self._tables]
+            except Exception:
+                return None
+            if len(self._kinds) >= MOST_ALIKE:
+                self._kinds.clear()
+            found = self._kinds[signature] = tuple((table, kind) for table, kind in kinds if kind is not None)
+        return found
+
+
+def _reads(query: Query) -> frozenset[str] | None:
+    """The fields that decide what becomes of an event; None where they are not known, or have too many values."""
+    of, bad = getattr(query.of, "names", None), getattr(query.bad, "names", None)
+    if query.origin is not Event or query.measure is not None or of is None or bad is None:
+        return None
+    names: frozenset[str] = of | bad | frozenset(query.by)
+    return None if names & MANY_VALUES else names
+
+
 class Book:
     """Every series of every rule. Sans-IO: time comes in, changes go out.
 
@@ -259,6 +306,7 @@ class Book:
         self._places: dict[str, tuple[_Table, _Account]] = {}
         for rule in config.rules:
             self._seat(rule, rule.query(config.selections))
+        self._alike = _Alike(self._tables.values())
         self._mitigated = mitigated
         self._held: list[tuple[int, Any]] = []
         self._orphans: list[Alert] = []
@@ -350,6 +398,7 @@ class Book:
             for series in account.series.values():
                 if any(alert.fingerprint in fingerprints for alert in series.alerts.values()):
                     series.floor = max(series.floor, at)
+                    series.forget_evidence()  # what it had said of its models is said no more of an empty window
                     if (track := table.tally.tracks.get(series.labels)) is not None:
                         track.start_anew(at)
 
@@ -389,9 +438,12 @@ class Book:
             self._count(when, item)
 
     def _count(self, at: int, item: Any, *, is_past: bool = False) -> None:
-        ids = getattr(item, "mitigation_ids", ())
+        ids, alike = getattr(item, "mitigation_ids", ()), None
+        if not ids and isinstance(item, Event) and (alike := self._alike.kinds(item)) is not None:
+            for table, kind in alike:
+                table.tally.count_kind(kind, at, table.active.__contains__, is_past=is_past)
         outside = {name for mitigation in ids for name in self._mitigated(mitigation)}
-        for table in self._tables.values():
+        for table in self._tables.values() if alike is None else self._alike.others:
             if isinstance(item, table.tally.query.origin) and table.owner not in outside:
                 try:
                     table.tally.count(item, at, table.active.__contains__, is_past=is_past)
@@ -466,7 +518,8 @@ class Book:
         """What every level of a rule says about each of its label sets; without those that cannot be judged."""
         if (place := self._places.get(alert)) is None:
             return []
-        found, (table, account) = [], place
+        table, account = place
+        found: list[tuple[Labels, Mapping[Severity, Verdict]]] = []
         for labels, track in table.tally.tracks.items():
             series = account.series.get(labels)
             with suppress(Exception):  # the judgement tells it

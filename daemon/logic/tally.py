@@ -3,7 +3,8 @@
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from math import floor, inf
+from typing import Any, NamedTuple
 
 from daemon.domain.labels import Labels
 from daemon.domain.sample import Counts, Query, Row
@@ -17,16 +18,46 @@ MOST_MET = 10_000
 MOST_MODELS = 200
 """Of one track: models are named by clients."""
 
+CALM_SECONDS = 60.0
+"""So long at most nobody looks again whether any ratio is high."""
+TINY = 1e-6
+"""More than the error of the sums."""
+
 _SUFFIX = re.compile(r"\([^()]*\)$")
+
+
+class Kind(NamedTuple):
+    """What a query makes of items that are alike."""
+
+    labels: Labels
+    bad: bool
+    model: str | None
+    """The requested one, without what was asked for in brackets."""
+
+
+class Calm(NamedTuple):
+    """No ratio is above `above` from one instant to another (epoch ms) while no more than `most_bad` are bad."""
+
+    since: int
+    until: int
+    most_bad: float
+    above: float
+
+
+NOT_CALM = Calm(0, -1, 0, 0.0)
+NOTHING_MERGED = (-1, 0.0, 0), Histogram()
 
 
 class Track:
     """The numbers of one label set. Instants are epoch ms."""
 
     __slots__ = (
+        "_calm",
         "_measured",
+        "_merged",
         "_query",
         "_remembered",
+        "bad_total",
         "baseline",
         "began_at",
         "good_streak",
@@ -49,27 +80,67 @@ class Track:
         self.good_streak = 0
         self.last_at: int | None = None
         self.baseline: float | None = None
+        self.bad_total = 0
+        """Bad ones since it began."""
+        self._calm = NOT_CALM
+        self._merged: tuple[tuple[int, float, int], Histogram] = NOTHING_MERGED
 
-    def count(self, item: Any, at: int) -> None:
-        """One item that the query counts."""
-        bad = bool(self._query.bad(item))
+    def count(self, kind: Kind, at: int) -> None:
+        """One item of a kind that the query counts."""
+        bad, last_at = kind.bad, self.last_at
         self.ring.add(at, 1, bad)
-        if self.last_at is None or at >= self.last_at - LATE_MS:
-            self.row = self.row.then(at, bad=bad)
+        self.bad_total += bad
+        if last_at is None or at >= last_at - LATE_MS:
+            if bad or self.row.bad:
+                self.row = self.row.then(at, bad=bad)
             self.good_streak = 0 if bad else self.good_streak + 1
-        self.last_at = at if self.last_at is None else max(self.last_at, at)
-        if (measure := self._query.measure) is not None and (value := measure(item)) is not None:
-            self._keep(at, value)
-        if (model := getattr(item, "requested_model", None)) is not None:
-            self._count_model(_SUFFIX.sub("", model) if model[-1:] == ")" else model, at, bad)
+        if last_at is None or at > last_at:
+            self.last_at = at
+        if kind.model is not None:
+            self._count_model(kind.model, at, bad)
+
+    def keep(self, at: int, value: Any) -> None:
+        """What was measured of an item."""
+        if self._measured is not None:
+            self._measured.add(at, value)
+            if at < self._merged[0][0]:
+                self._merged = NOTHING_MERGED
+        latest = self._remembered[-1][1] if self._remembered else None
+        if self._query.remembers and not (self._query.only_changes and value == latest):
+            self._remembered.append((at, value))
+
+    def is_calm(self, at: int, above: float) -> bool:
+        """Whether it is certain that no window has a ratio above this one. Once that is known it is for a while: until
+        so many more are bad, however many are good."""
+        since, until, most_bad, its_above = self._calm
+        if not (since <= at <= until and above == its_above):
+            since, until, most_bad, _ = self._calm = self._calm_from(at, above)
+        return self.bad_total <= most_bad
+
+    def _calm_from(self, at: int, above: float) -> "Calm":
+        """A window that ends later is one that ends now, shortened by the time between, and what comes in that time."""
+        ahead = min(CALM_SECONDS, self._query.window_seconds / 4)
+        room = min(above * samples - bad for samples, bad in self.ring.sums(at, self._query.window_seconds - ahead))
+        more = inf if above >= 1 else floor((room - TINY) / (1 - above))
+        return Calm(at, at + round(ahead * 1000) - self._width, self.bad_total + more, above)
 
     def reading(self, at: int, floor: int) -> "TrackReading":
         """What can be read of it at an instant; nothing from before `floor`."""
         return TrackReading(self, self._query, at, floor)
 
     def measured(self, at: int, window_seconds: float, floor: int) -> Histogram:
-        """The numbers of a window."""
-        return Histogram() if self._measured is None else self._measured.histogram(at, window_seconds, floor)
+        """The numbers of a window. Of its buckets only the newest still fills: the others are merged once."""
+        if self._measured is None:
+            return Histogram()
+        begin = (at - 1) // self._width * self._width
+        asked = begin, window_seconds, floor
+        if self._merged[0] != asked:
+            older = self._measured.histogram(begin, window_seconds - self._width / 1000, floor)
+            self._merged = asked, older
+        whole = Histogram()
+        whole.merge(self._merged[1])
+        whole.merge(self._measured.histogram(at, self._width / 1000, floor))
+        return whole
 
     def remembered(self) -> Sequence[tuple[int, Any]]:
         """The newest first."""
@@ -87,7 +158,7 @@ class Track:
 
     def start_anew(self, at: int) -> None:
         """Nothing from before an instant counts any more."""
-        self.row, self.good_streak = Row(), 0
+        self.row, self.good_streak, self._calm = Row(), 0, NOT_CALM
         self._forget_before(at)
 
     @property
@@ -100,20 +171,15 @@ class Track:
             ring.forget_before(at)
         if self._measured is not None:
             self._measured.forget_before(at)
-
-    def _keep(self, at: int, value: Any) -> None:
-        if self._measured is not None:
-            self._measured.add(at, value)
-        latest = self._remembered[-1][1] if self._remembered else None
-        if self._query.remembers and not (self._query.only_changes and value == latest):
-            self._remembered.append((at, value))
+            self._merged = NOTHING_MERGED
 
     def _count_model(self, model: str, at: int, bad: bool) -> None:
-        if model not in self.models:
+        ring = self.models.get(model)
+        if ring is None:
             if len(self.models) >= MOST_MODELS:
                 return
-            self.models[model] = self._new_ring()
-        self.models[model].add(at, 1, bad)
+            ring = self.models[model] = self._new_ring()
+        ring.add(at, 1, bad)
 
     def _new_ring(self) -> Ring:
         return Ring(self._width, self._query.stretch_to_seconds)
@@ -195,11 +261,27 @@ class Tally:
     def count(self, item: Any, at: int, is_busy: Callable[[Labels], bool], *, is_past: bool = False) -> None:
         """One item, if it is counted at all. Label sets that are busy do not make room for others; those that are
         known from the past are not new ones."""
-        if self.query.of(item):
-            labels = self._labels_of(item)
-            track = self.tracks.get(labels) or self._admit(labels, 0 if is_past else at, is_busy)
-            track.count(item, at)
-            self.dirty.add(track.labels)
+        if (kind := self.kind_of(item)) is None:
+            return
+        track = self.count_kind(kind, at, is_busy, is_past=is_past)
+        if (measure := self.query.measure) is not None and (value := measure(item)) is not None:
+            track.keep(at, value)
+
+    def kind_of(self, item: Any) -> Kind | None:
+        """What the query makes of an item; None where it is not counted."""
+        if not self.query.of(item):
+            return None
+        model = getattr(item, "requested_model", None)
+        if model is not None and model[-1:] == ")":
+            model = _SUFFIX.sub("", model)
+        return Kind(self._labels_of(item), bool(self.query.bad(item)), model)
+
+    def count_kind(self, kind: Kind, at: int, is_busy: Callable[[Labels], bool], *, is_past: bool) -> Track:
+        """One item of a kind."""
+        track = self.tracks.get(kind.labels) or self._admit(kind.labels, 0 if is_past else at, is_busy)
+        track.count(kind, at)
+        self.dirty.add(track.labels)
+        return track
 
     def track(self, labels: Labels, began_at: int) -> Track:
         """The track of a label set, made if there is none."""

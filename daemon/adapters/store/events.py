@@ -1,9 +1,9 @@
 """Events and their rollups in the database: written in bulk with their watermarks, read in time order."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Connection, Row, delete, func, select
+from sqlalchemy import Connection, CursorResult, delete, func, select
 
 from daemon.adapters.store import rollups
 from daemon.adapters.store.database import Database
@@ -17,7 +17,9 @@ from daemon.adapters.store.rows import (
     Words,
     crowded_single,
     event_of,
+    labels_of,
     row_of,
+    singles_of,
 )
 from daemon.adapters.store.tables import applied, dim, event, rolled
 from daemon.adapters.store.vocabulary import Entry, Numbers, Vocabulary
@@ -27,7 +29,7 @@ from daemon.ports import EventQuery, Watermark
 
 MOST = 1001
 """The longest listing: a page of 1000, and one more that shows whether another follows."""
-REPLAY_PAGE = 1000
+REPLAY_PAGE = 4000
 NO_SPOOL = ""
 """Stands in `applied` for appends that move no watermark, so that `last_alive` knows of them too."""
 
@@ -84,7 +86,7 @@ class Events:
             value_of(name, text)
 
         def work(connection: Connection) -> Sequence[Event]:
-            return self._events(connection, connection.execute(listing(connection, query, MOST)).all())
+            return self._events(connection, _plain(connection.execute(listing(connection, query, MOST))))
 
         return await self._database.read(work)
 
@@ -155,13 +157,21 @@ class Events:
     def _page(self, after: int) -> Sequence[Event]:
         statement = select(event).where(event.c.id > after).order_by(event.c.id).limit(REPLAY_PAGE)
         with self._database.reading() as connection:
-            return self._events(connection, connection.execute(statement).all())
+            return self._events(connection, _plain(connection.execute(statement)))
 
-    def _events(self, connection: Connection, rows: Sequence[Row[Any]]) -> Sequence[Event]:
-        numbers = zip(*[row[LABELS_AT] for row in rows], strict=True)
-        labels = [vocabulary.entries(connection, its) for vocabulary, its in zip(self._labels, numbers, strict=False)]
-        singles = self._dim.entries(connection, [number for row in rows for number in row[SINGLES_AT]])
-        return [event_of(row, labels, singles) for row in rows]
+    def _events(self, connection: Connection, rows: Sequence[Entry]) -> Sequence[Event]:
+        combined, alone = {row[LABELS_AT] for row in rows}, {row[SINGLES_AT] for row in rows}
+        numbers = zip(*combined, strict=True)
+        known = [vocabulary.entries(connection, its) for vocabulary, its in zip(self._labels, numbers, strict=False)]
+        dim = self._dim.entries(connection, {number for numbers in alone for number in numbers})
+        labels = {numbers: labels_of(numbers, known) for numbers in combined}
+        singles = {numbers: singles_of(numbers, dim) for numbers in alone}
+        return [event_of(row, labels[row[LABELS_AT]], singles[row[SINGLES_AT]]) for row in rows]
+
+
+def _plain(result: CursorResult[Any]) -> Sequence[Entry]:
+    """Rows as the driver gives them: columns of `event` hold nothing that has to be turned into something else."""
+    return cast(Sequence[Entry], cast(Any, result.cursor).fetchall())
 
 
 def _applied(spool_id: str, mark: Watermark, now: int) -> dict[str, Any]:

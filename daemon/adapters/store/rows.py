@@ -30,7 +30,7 @@ SMALL = (
 BIG = ("request_bytes", "response_bytes")
 SECONDS = ("retry_after_seconds", "quota_reset_seconds")
 TEXTS = ("trace_id", "turn_key")
-LABELS_AT, SINGLES_AT, LAG = slice(1, 4), slice(4, 9), 9
+LABELS_AT, SINGLES_AT, LAG, DURATION = slice(1, 4), slice(4, 9), 9, 10
 """Where these stand in a row; the id is first, and PLAIN follows."""
 PLAIN = SMALL + BIG + SECONDS + TEXTS
 """Columns of `event` that hold the field itself, in their order."""
@@ -89,25 +89,30 @@ def row_of(event: Event, words: Words, labels: tuple[Mapping[Entry, int], ...], 
     )
 
 
-def event_of(row: Sequence[Any], labels: Sequence[Entries], dim: Entries) -> Event:
-    """The event of a row, with what its numbers stand for."""
-    event_id, lag = row[0], row[LAG]
-    plain = dict(zip(PLAIN, row[LAG + 1 :], strict=True))
-    numbers = zip(SINGLES, row[SINGLES_AT], strict=True)
-    singles: dict[str, Any] = {name: None if number is None else dim[number]["value"] for name, number in numbers}
-    mitigations = singles.pop("mitigation_ids")
-    emitted_at = emitted_at_of(event_id)
-    series, result, think = [entries[number] for entries, number in zip(labels, row[LABELS_AT], strict=True)]
+def labels_of(numbers: Sequence[int], labels: Sequence[Entries]) -> Mapping[str, Any]:
+    """The fields of the interned labels of these numbers; many rows have the same ones."""
+    series, result, think = [entries[number] for entries, number in zip(labels, numbers, strict=True)]
+    return {**series, **result, **think}
+
+
+def singles_of(numbers: Sequence[int | None], dim: Entries) -> Mapping[str, Any]:
+    """The fields of the single values of these numbers."""
+    values = [None if number is None else dim[number]["value"] for number in numbers]
+    singles: dict[str, Any] = dict(zip(SINGLES, values, strict=True))
+    mitigations = singles["mitigation_ids"]
+    return singles | {"mitigation_ids": () if mitigations is None else tuple(json.loads(mitigations))}
+
+
+def event_of(row: Sequence[Any], labels: Mapping[str, Any], singles: Mapping[str, Any]) -> Event:
+    """The event of a row, with the fields that it names by number."""
+    event_id, emitted_at = row[0], emitted_at_of(row[0])
     return Event(
         event_id=event_id,
         emitted_at=emitted_at,
-        started_at=emitted_at - plain["duration_ms"] - (lag or 0),
-        mitigation_ids=() if mitigations is None else tuple(json.loads(mitigations)),
-        **series,
-        **result,
-        **think,
+        started_at=emitted_at - row[DURATION] - (row[LAG] or 0),
+        **labels,
         **singles,
-        **plain,
+        **dict(zip(PLAIN, row[LAG + 1 :], strict=True)),
     )
 
 
