@@ -1,12 +1,18 @@
 """The main job on real processes: a storm and a failing Spark are seen, told, switched over, and all is restored."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
+from daemon.adapters.clock import SystemClock
+from daemon.adapters.config.alerts_file import load
+from daemon.app.backtesting import Rules, open_for_reading, state_log
+from daemon.app.shelf import scan
+from daemon.domain.alert import Alert, AlertState
+from daemon.domain.backtest import Span
 from daemon.domain.event import Wire
 from daemon.domain.sample import Counts
 from daemon.logic.evidence import Guards, quantile
@@ -195,19 +201,41 @@ async def test_a_control_plane_that_is_killed_in_a_storm_loses_nothing() -> None
         before = await eventually(lambda: house.control.alerts(state="firing", **critical))
         await eventually(lambda: house.sink.refused)
         house.rig.kill("control")
+        house.sink.refuses = False  # refused once more, it would be left alone for three minutes
         await asyncio.sleep(2)
         await house.rig.restart("control")
 
         after = await house.control.alerts(**critical)
         assert [row["fired_at"] for row in after] == [row["fired_at"] for row in before]
-        house.sink.refuses = False
         assert (await traffic).count == {"ok": 420, "429": 180}
-        messages = await eventually(lambda: house.sink.about("ProviderRateLimited"), within=30)
-        assert [one["type"] for one in messages if one["type"] != "info"] == ["failure"]
+        assert await eventually(lambda: told_of_trouble(house), within=30) == ["failure"]
         rows: list[dict[str, Any]] = await eventually(lambda: exactly(house, 600))
         assert len({row["event_id"] for row in rows}) == 600
         status = await house.control.get("status")
         assert status["spool"] == {"depth": 0, "dropped_total": 0}
+        await house.rig.stop("control")
+        lived, again = await judged_again(house)
+        assert AlertState.FIRING in {row.state for row in lived if row.alert == "ProviderRateLimited"}
+        assert list(again) == list(lived)
+
+
+def told_of_trouble(house: House) -> list[str]:
+    """The sorts of messages, but for those of mitigations."""
+    return [one["type"] for one in house.sink.about("ProviderRateLimited") if one["type"] != "info"]
+
+
+async def judged_again(house: House) -> tuple[Sequence[Alert], Sequence[Alert]]:
+    """Every row that an alert has had, and those of a backtest."""
+    shelves = scan()
+    file = house.rig.directory / "alerts.yaml"
+    config = load(file, rules=shelves.rules, mitigations=shelves.mitigations).config
+    store = open_for_reading(f"sqlite:///{house.rig.places.database}")
+    try:
+        began_at = (await store.ledger.heard(0, 1 << 60))[0].at
+        span = Span(since=began_at // 1000 * 1000, until=SystemClock().now())
+        return await store.ledger.story(0, 1 << 60), await state_log(store, Rules(config=config), span)
+    finally:
+        await store.close()
 
 
 async def exactly(house: House, count: int) -> list[dict[str, Any]]:
