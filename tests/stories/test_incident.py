@@ -201,8 +201,8 @@ async def test_a_control_plane_that_is_killed_in_a_storm_loses_nothing() -> None
         before = await eventually(lambda: house.control.alerts(state="firing", **critical))
         await eventually(lambda: house.sink.refused)
         house.rig.kill("control")
-        house.sink.refuses = False  # refused once more, it would be left alone for three minutes
         await asyncio.sleep(2)
+        house.sink.refuses = False  # refused once more, it would be left alone for three minutes
         await house.rig.restart("control")
 
         after = await house.control.alerts(**critical)
