@@ -22,7 +22,7 @@ COMMANDS = {
     "ack": "look after what fires: it is repeated no more",
     "silence": "add, list and expire silences and maintenance windows",
     "rehearse": "what the rules would have done lately, by the upstream's own past, or in shadow",
-    "rules": "list the rules of the alerts file, show one, or tell of the kinds that there are",
+    "rules": "list, show, test and backtest the rules of the alerts file, or tell of the kinds that there are",
     "mitigations": "list mitigations, and apply, approve, revert, hold or release them",
     "events": "follow the requests that pass",
     "notify": "send a test message",

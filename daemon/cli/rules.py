@@ -1,19 +1,23 @@
-"""`runbookd rules`: the rules of the alerts file, and the kinds that there are. Needs no running daemon."""
+"""`runbookd rules`: the rules of the alerts file, the kinds that there are, and trials. Needs no running daemon."""
 
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from daemon.cli import rules_backtest, rules_test
 from daemon.cli.output import ABSENT, Cell, clean, print_json, print_table
 
 if TYPE_CHECKING:
     from daemon.app.rule_catalogue import Catalogue, Entry
     from daemon.domain.alerts_config import Rule
 
-HELP = "list the rules of the alerts file, show one, or tell of the kinds that there are"
+HELP = "list, show, test and backtest the rules of the alerts file, or tell of the kinds that there are"
 MISUSE = 2
+TRIALS: Mapping[str, Any] = {"test": rules_test, "backtest": rules_backtest}
+"""Actions that are a file of their own, each with `HELP`, `configure` and `run`."""
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -27,10 +31,14 @@ def configure(parser: ArgumentParser) -> None:
         one.add_argument("--file", type=Path, metavar="FILE", help="an alerts file; else that of the settings")
     for one in (listing, show, kinds):
         one.add_argument("--json", action="store_true", help="print one object")
+    for action, trial in TRIALS.items():
+        trial.configure(commands.add_parser(action, help=trial.HELP))
 
 
 def run(args: Namespace) -> int:
     """2 where the file does not load, or has no such rule."""
+    if args.action in TRIALS:
+        return int(TRIALS[args.action].run(args))
     if args.action == "kinds":
         return _kinds(args)
     found = _catalogue(args)
