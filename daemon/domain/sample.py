@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from math import inf
 from typing import Any, NamedTuple, Protocol
 
 from daemon.domain.event import Event
@@ -177,7 +178,7 @@ class Verdict:
 
 
 class Band(NamedTuple):
-    """What must be so in some window of a ratio for a level to be raised, and for it to be cleared."""
+    """What must be so of some window for a level to be raised, and for it to be cleared."""
 
     above: float
     """The ratio is above this,"""
@@ -188,4 +189,7 @@ class Band(NamedTuple):
     """of at least so many,"""
     bad: int
     """among them so many bad ones."""
-    clear_below: float
+    clear_below: float = inf
+    """The ratio is below this; where that is not all it takes, it has no end."""
+    row: float = inf
+    """So many bad ones in a row raise it whatever the ratio is."""

@@ -31,6 +31,8 @@ MANY_VALUES = frozenset(
 """Fields by which hardly two events are alike."""
 MOST_LOOKED_AT = 20
 """Label sets that are explained: to read more of them nobody has the time."""
+FEW_RULES = 5
+"""So many are judged in less time than it takes to read all windows."""
 LOSSES_SECONDS = 86_400.0
 """How long it is known that something was lost; no window is longer."""
 
@@ -51,14 +53,16 @@ class _Account:
         self.rule = rule
         self.query = query
         self.series: dict[Labels, Series] = {}
+        self.acts = any(level.mitigate for level in rule.levels.values())
         self.failure: tuple[int, Exception] | None = None
         """When it could not be judged, and why; it stands until it can."""
-        bands = {} if _is_acting(rule) else {severity: rule.band(severity) for severity in rule.levels}
+        bands = {severity: rule.band(severity) for severity in rule.levels}
         self.bands = {severity: band for severity, band in bands.items() if band is not None}
         self.is_banded = len(self.bands) == len(self.rule.levels)
-        """There is a band for every level: figures tell whether anything can change."""
-        self.raised_above = min((band.above for band in self.bands.values()), default=0.0)
-        self.bound_above = min((band.bound_above for band in self.bands.values()), default=0.0)
+        """There is a band for every level: figures tell whether it can be raised."""
+        self.least = _least(self.bands.values())
+        self.rests = self.is_banded and not self.acts and all(_is_ratio(band) for band in self.bands.values())
+        """And they tell whether what fires can change. For what acts, the evidence of this moment counts."""
 
     def judge(
         self, track: Track, at: int, coverage: float, changed: list[Alert], steps: list[EpisodeStep]
@@ -133,14 +137,19 @@ class _Account:
         firing = [severity for severity, alert in series.alerts.items() if alert.is_firing]
         quiet = [band.above for severity, band in self.bands.items() if severity not in firing]
         return _Standing(
-            is_waiting=series.is_waiting or not self.is_banded,
+            is_waiting=series.is_waiting or not self.rests,
             above=min(quiet, default=inf),
             clear_below=max((self.bands[severity].clear_below for severity in firing if self.is_banded), default=-inf),
         )
 
+    def may_be_row(self, track: Track) -> bool:
+        """Whether a row of bad ones could raise it; in what began before its series' floor there may be more."""
+        bad = track.row.bad
+        return bad >= self.least.row or bool(bad and track.labels in self.series)
+
 
 class _Standing(NamedTuple):
-    """A series with a story: it changes when time passes (`is_waiting`), or outside of these ratios."""
+    """A series with a story: it may change in any second (`is_waiting`), or outside of these ratios."""
 
     is_waiting: bool
     above: float
@@ -162,24 +171,28 @@ class _Table:
         self._unbanded: list[_Account] = []
         self._banded: list[_Account] = []
         self._aboves: list[float] = []
-        self._least: Band | None = None
+        self._in_rows: list[_Account] = []
+        self._least = _least(())
         self._outermost: dict[Labels, _Standing] = {}
         self._waiting: dict[Labels, dict[_Account, None]] = {}
-        """Those between two states: they are looked at in every second."""
+        """Those that are looked at in every second."""
+        self._asked_at = 0
 
     def seat(self, account: _Account) -> None:
         """A rule that asks for these numbers."""
         self.accounts.append(account)
         self._unbanded = [one for one in self.accounts if not one.is_banded]
-        self._banded = sorted((one for one in self.accounts if one.is_banded), key=lambda one: one.raised_above)
-        self._aboves = [one.raised_above for one in self._banded]
-        bands = [band for one in self._banded for band in one.bands.values()]
-        self._least = Band(*(min(values) for values in zip(*bands, strict=True))) if bands else None
+        self._banded = sorted((one for one in self.accounts if one.is_banded), key=lambda one: one.least.above)
+        self._aboves = [one.least.above for one in self._banded]
+        self._in_rows = [one for one in self._banded if one.least.row < inf]
+        self._least = _least(one.least for one in self._banded)
 
     def due(self, at: int, *, everything: bool) -> list[Track]:
         """The tracks that an item, or the passing of time, could have changed."""
         if self.tally.query.stands:
             self.tally.track((), at)
+        if not (self.tally.dirty or self.active or everything):
+            return []
         dirty, self.tally.dirty = self.tally.dirty, set()
         tracks = self.tally.tracks
         for labels in self.active.keys() - tracks.keys():
@@ -189,25 +202,36 @@ class _Table:
         return [tracks[labels] for labels in sorted(dirty | self.active.keys()) if labels in tracks]
 
     def candidates(self, track: Track, at: int) -> list[_Account]:
-        """The accounts that could change by what the track holds now."""
-        if self._least is None:
-            return self._unbanded
+        """The accounts that could change by what the track holds now. One that acts is asked once in every second: that
+        it cannot be judged must be known before it is needed."""
+        is_asked, self._asked_at = self.owner is None or self._asked_at == at, at
+        waiting = self._waiting.get(track.labels, {})
+        if not is_asked or len(waiting) == len(self._banded):
+            return self.accounts
         active = self.active.get(track.labels, {})
-        if not active and track.is_calm(at, self._least.above):
+        rows = {one: None for one in self._in_rows if one not in active and one.may_be_row(track)}
+        if not active and not rows and track.is_calm(at, self._least.above):
             return self._unbanded
+        if len(self._banded) <= FEW_RULES and all(standing.is_waiting for standing in active.values()):
+            return self.accounts
         seen = extremes(track.sums(at), self._least)
         if seen is None:
             return [*self._unbanded, *(one for one in active if one.is_banded)]
         raised = self._banded[: bisect_left(self._aboves, seen.peak)]
-        found = [one for one in raised if one.bound_above < seen.bound and one not in active]
-        found += self._waiting.get(track.labels, ())
+        found = [one for one in raised if one.least.bound_above < seen.bound and one not in active and one not in rows]
+        found += [*rows, *waiting]
         if active and self._outermost_of(track.labels).is_outside(seen):
             found += [one for one, standing in self._resting(track.labels) if standing.is_outside(seen)]
         return self._unbanded + found
 
+    def is_resting(self, account: _Account, labels: Labels) -> bool:
+        """Whether it is on its way and passed over as long as its figures are what they are."""
+        standing = self.active.get(labels, {}).get(account)
+        return standing is not None and not standing.is_waiting
+
     def _resting(self, labels: Labels) -> list[tuple[_Account, _Standing]]:
         """Those that only figures can change."""
-        return [pair for pair in self.active[labels].items() if pair[0].is_banded and not pair[1].is_waiting]
+        return [pair for pair in self.active[labels].items() if not pair[1].is_waiting]
 
     def _outermost_of(self, labels: Labels) -> _Standing:
         """Where none of the active ones of a label set changes."""
@@ -256,7 +280,9 @@ class _Alike:
     def __init__(self, tables: Iterable[_Table]) -> None:
         known = {table: _reads(table.tally.query) for table in tables}
         self._tables = [table for table, names in known.items() if names is not None]
-        self.others = [table for table, names in known.items() if names is None]
+        self.others = [
+            table for table, names in known.items() if names is None and issubclass(Event, table.tally.query.origin)
+        ]
         """Those that read more of an event than can be remembered."""
         names = sorted(frozenset().union(*(names for names in known.values() if names is not None)))
         self._signature = attrgetter(*names, "requested_model") if names else None
@@ -315,9 +341,9 @@ class Book:
 
     def _seat(self, rule: Rule, query: Query) -> None:
         """What a rule's own mitigation rewrote counts for others and not for it: a rule that acts shares nothing."""
-        owner = rule.alert if _is_acting(rule) else None
-        table = self._tables.setdefault((owner, query.key), _Table(query, owner))
         account = _Account(rule, query)
+        owner = rule.alert if account.acts else None
+        table = self._tables.setdefault((owner, query.key), _Table(query, owner))
         table.seat(account)
         self._places[rule.alert] = table, account
 
@@ -412,10 +438,10 @@ class Book:
         changed, steps = self._end_orphans(at)
         everything = at % COARSEST_MS == 0
         for table in self._tables.values():
-            due = table.due(at, everything=everything)
-            coverage = self._coverage(at, table.tally.query.window_seconds) if due else 1.0
-            for track in due:
-                for account in table.candidates(track, at):
+            for track in table.due(at, everything=everything):
+                accounts = table.candidates(track, at)
+                coverage = self._coverage(at, table.tally.query.window_seconds) if accounts else 1.0
+                for account in accounts:
                     if error := account.judge(track, at, coverage, changed, steps):
                         self._errors.setdefault(account.rule.alert, error)
                     account.note(error, at)
@@ -438,12 +464,14 @@ class Book:
             self._count(when, item)
 
     def _count(self, at: int, item: Any, *, is_past: bool = False) -> None:
-        ids, alike = getattr(item, "mitigation_ids", ()), None
+        tables: Iterable[_Table] = self._tables.values()
+        ids = getattr(item, "mitigation_ids", ())
         if not ids and isinstance(item, Event) and (alike := self._alike.kinds(item)) is not None:
             for table, kind in alike:
                 table.tally.count_kind(kind, at, table.active.__contains__, is_past=is_past)
+            tables = self._alike.others
         outside = {name for mitigation in ids for name in self._mitigated(mitigation)}
-        for table in self._tables.values() if alike is None else self._alike.others:
+        for table in tables:
             if isinstance(item, table.tally.query.origin) and table.owner not in outside:
                 try:
                     table.tally.count(item, at, table.active.__contains__, is_past=is_past)
@@ -500,7 +528,7 @@ class Book:
 
     def acting(self) -> frozenset[str]:
         """Fingerprints of those that ask for mitigations and whose evidence raises at this moment."""
-        accounts = (account for _, account in self._places.values() if _is_acting(account.rule))
+        accounts = (account for _, account in self._places.values() if account.acts)
         series = (one for account in accounts for one in account.series.values())
         return frozenset(alert.fingerprint for one in series for alert in one.acting())
 
@@ -556,7 +584,7 @@ class Book:
         for table, account in self._places.values():
             for labels, series in account.series.items():
                 track = table.tally.tracks.get(labels)
-                if track is not None and account.is_banded and series.is_active:
+                if track is not None and table.is_resting(account, labels):
                     series.look(track, self._judged_at)
                 yield from series.present(track)
 
@@ -571,8 +599,14 @@ def _is_same(stored: Alert, ours: Alert) -> bool:
     return stored.fingerprint == ours.fingerprint and stored.expression in ("", ours.expression)
 
 
-def _is_acting(rule: Rule) -> bool:
-    return any(level.mitigate for level in rule.levels.values())
+def _least(bands: Iterable[Band]) -> Band:
+    """The least of what any of them asks for."""
+    return Band(*map(min, zip(*bands, strict=True))) if (bands := list(bands)) else Band(inf, inf, 0.0, 0, 0)
+
+
+def _is_ratio(band: Band) -> bool:
+    """Nothing but a ratio raises and clears it."""
+    return band.clear_below < inf and band.row == inf
 
 
 def _highest(series: Series) -> Severity | None:

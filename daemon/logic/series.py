@@ -25,6 +25,7 @@ class Series:
         self._query = query
         self._last_data_at = 0
         self._verdicts: dict[Severity, tuple[Verdict, int]] = {}
+        self._seen_at = self._told_at = 0
         self.floor = 0
         """Nothing from before this instant is evidence any more."""
         self.alerts = {severity: self._blank(severity) for severity in rule.levels}
@@ -42,7 +43,10 @@ class Series:
     # ---- judging -------------------------------------------------------------------------------------------------
 
     def look(self, track: Track, at: int) -> None:
-        """The figures of an instant at which nothing could change."""
+        """The figures of an instant at which nothing could change; once for all who ask."""
+        if self._seen_at == at:
+            return
+        self._seen_at = at
         with suppress(Exception):  # the judgement tells it
             for severity, verdict in verdicts_of(self.rule, track.reading(at, self.floor)).items():
                 self._note(severity, verdict, at, degraded=self.alerts[severity].degraded)
@@ -51,7 +55,7 @@ class Series:
         self, verdicts: Mapping[Severity, Verdict] | None, track: Track, at: int, degraded: bool
     ) -> list[Alert]:
         """The alerts whose state changed; without verdicts everything ends for want of data."""
-        self._last_data_at = max(self._last_data_at, track.last_at or 0)
+        self._last_data_at, self._seen_at = max(self._last_data_at, track.last_at or 0), at
         changed = []
         for severity in self.rule.levels:
             verdict = verdicts[severity] if verdicts else Verdict(window_seconds=self._query.window_seconds)
@@ -67,9 +71,11 @@ class Series:
 
     def present(self, track: Track | None) -> list[Alert]:
         """Every level's alert, with the figures of now while it is on its way."""
-        for severity, alert in self.alerts.items():
-            if alert.state not in _ENDED:
-                self._describe(severity, track)
+        if self._told_at != self._seen_at:
+            self._told_at = self._seen_at
+            for severity, alert in self.alerts.items():
+                if alert.state not in _ENDED:
+                    self._describe(severity, track)
         return list(self.alerts.values())
 
     def _describe(self, severity: Severity, track: Track | None) -> Alert:
@@ -97,6 +103,7 @@ class Series:
         """Time that nobody judged counts neither for what is waited for, nor as time without data."""
         self.alerts = {severity: _paused(alert, milliseconds) for severity, alert in self.alerts.items()}
         self._last_data_at += milliseconds
+        self._told_at = -1
 
     def restore(self, alert: Alert, shift_ms: int, silent_since: int) -> None:
         """Takes a stored alert up again; time that was not served (`shift_ms`) does not count, and silence counts from

@@ -18,7 +18,7 @@ MOST_MET = 10_000
 MOST_MODELS = 200
 """Of one track: models are named by clients."""
 
-CALM_SECONDS = 60.0
+CALM_SECONDS = 120.0
 """So long at most nobody looks again whether any ratio is high."""
 TINY = 1e-6
 """More than the error of the sums."""

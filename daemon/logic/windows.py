@@ -20,20 +20,34 @@ def bucket_ms(window_seconds: float) -> int:
 class _Buckets(Generic[T]):
     """Buckets of one width, as far back as `span_seconds`. Instants are epoch ms; late ones find their own bucket."""
 
-    __slots__ = ("_buckets", "_span", "_width")
+    __slots__ = ("_buckets", "_oldest", "_span", "_width")
 
     def __init__(self, width_ms: int, span_seconds: float) -> None:
         self._width = width_ms
         self._span = -(-round(span_seconds * 1000) // width_ms)
         self._buckets: dict[int, T] = {}
+        self._oldest = 0
+        """No bucket is older."""
 
     def forget_before(self, at: int) -> None:
         """What was kept from before an instant is known no more."""
         self._forget(at // self._width)
 
+    def _open(self, index: int, bucket: T) -> T:
+        """A new bucket; what it leaves too far behind is forgotten."""
+        self._forget(index - self._span)
+        self._oldest = min(self._oldest, index)
+        self._buckets[index] = bucket
+        return bucket
+
     def _forget(self, oldest: int) -> None:
-        for index in [index for index in self._buckets if index < oldest]:
-            del self._buckets[index]
+        if oldest <= self._oldest:
+            return
+        gone = range(self._oldest, oldest)
+        for index in gone if len(gone) <= len(self._buckets) else list(self._buckets):
+            if index < oldest:
+                self._buckets.pop(index, None)
+        self._oldest = oldest
 
     def __bool__(self) -> bool:
         return bool(self._buckets)
@@ -50,37 +64,42 @@ class _Buckets(Generic[T]):
 class Ring(_Buckets[list[int]]):
     """Counts per bucket: samples, and bad ones."""
 
-    __slots__ = ("_answered",)
+    __slots__ = ("_older",)
 
     def __init__(self, width_ms: int, span_seconds: float) -> None:
         super().__init__(width_ms, span_seconds)
-        self._answered: tuple[tuple[int, float, int], Counts] = _NOTHING
+        self._older: tuple[tuple[int, float, int], Counts] = _NOTHING
+        """The sum of a window but for its newest bucket, the only one that still fills."""
 
     def add(self, at: int, samples: int, bad: int) -> None:
         """Counts at an instant."""
         index = at // self._width
         bucket = self._buckets.get(index)
-        self._answered = _NOTHING
         if bucket is None:
-            self._forget(index - self._span)
-            bucket = self._buckets[index] = [0, 0]
+            bucket = self._open(index, [0, 0])
         bucket[0] += samples
         bucket[1] += bad
+        if index < self._older[0][0]:
+            self._older = _NOTHING
 
     def counts(self, at: int, window_seconds: float, floor: int = 0) -> Counts:
         """What was counted in the window that ends just before an instant; nothing from before `floor`."""
-        asked = at, window_seconds, floor
-        if self._answered[0] != asked:  # many rules ask the same
-            self._answered = asked, self._sum(at, window_seconds, floor)
-        return self._answered[1]
+        newest = (at - 1) // self._width
+        asked = newest, window_seconds, floor
+        if self._older[0] != asked:  # many rules ask the same, second after second
+            self._older = asked, self._sum(at, window_seconds, floor)
+        older, bucket = self._older[1], self._buckets.get(newest)
+        if bucket is None or floor // self._width > newest:
+            return older
+        return Counts(older[0] + bucket[0], older[1] + bucket[1])
 
     def _sum(self, at: int, window_seconds: float, floor: int) -> Counts:
         samples = bad = 0
         oldest, newest = self._reach(at, window_seconds, floor)
         buckets = self._buckets
-        indices = buckets if len(buckets) < newest - oldest else range(oldest, newest + 1)
+        indices = buckets if len(buckets) < newest - oldest else range(oldest, newest)
         for index in indices:
-            if oldest <= index <= newest and (bucket := buckets.get(index)) is not None:
+            if oldest <= index < newest and (bucket := buckets.get(index)) is not None:
                 samples += bucket[0]
                 bad += bucket[1]
         return Counts(samples, bad)
@@ -122,7 +141,7 @@ class Ring(_Buckets[list[int]]):
             yield index, Counts(*self._buckets[index])
 
     def _forget(self, oldest: int) -> None:
-        self._answered = _NOTHING
+        self._older = _NOTHING
         super()._forget(oldest)
 
 
@@ -134,10 +153,10 @@ class HistogramRing(_Buckets[Histogram]):
     def add(self, at: int, value: float) -> None:
         """A number measured at an instant (epoch ms)."""
         index = at // self._width
-        if index not in self._buckets:
-            self._forget(index - self._span)
-            self._buckets[index] = Histogram()
-        self._buckets[index].add(value)
+        bucket = self._buckets.get(index)
+        if bucket is None:
+            bucket = self._open(index, Histogram())
+        bucket.add(value)
 
     def histogram(self, at: int, window_seconds: float, floor: int = 0) -> Histogram:
         """All numbers of the window that ends just before an instant; nothing from before `floor`."""

@@ -60,3 +60,43 @@ def test_what_is_forgotten_is_counted_no_more() -> None:
     assert ring.counts(T0 + 6000, 60.0) == Counts(1, 0)
     ring.forget_before(T0 + 60_000)
     assert not ring
+
+
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from([0, 300, 4000]),
+            st.sampled_from([0, 0, 3000, 9000]),
+            st.sampled_from([5.0, 20.0]),
+            st.sampled_from([0, 8000]),
+        ),
+        max_size=40,
+    ),
+    forgets=st.booleans(),
+)
+def test_what_was_summed_before_is_only_what_does_not_fill_any_more(
+    steps: list[tuple[int, int, float, int]], forgets: bool
+) -> None:
+    """Also where something comes late, or is forgotten."""
+    ring, kept, now = Ring(1000, 20.0), list[int](), T0
+    for after, late, window, floor in steps:
+        now += after
+        ring.add(now - late, 1, 0)
+        kept.append(now - late)
+        if forgets and after == 300:
+            ring.forget_before(now - 2000)
+            kept = [at for at in kept if at // 1000 >= (now - 2000) // 1000]
+        end = (now // 1000 + 1) * 1000
+        inside = [at for at in kept if max(end - window * 1000, T0 + floor) <= at < end]
+        assert ring.counts(end, window, T0 + floor) == Counts(len(inside), 0)
+
+
+def test_what_came_late_is_forgotten_like_the_rest() -> None:
+    ring = Ring(1000, 60.0)
+    ring.add(T0, 1, 1)
+    ring.forget_before(T0 - 10_000)
+    ring.add(T0 - 20_000, 1, 0)
+    for second in range(1, 20):
+        ring.add(T0 + second * 1000, 1, 0)
+    ring.forget_before(T0)
+    assert ring.counts(T0 + 20_000, 60.0) == Counts(20, 1)

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from daemon.domain.alert import Severity
 from daemon.domain.alerts_config import Level, Rule, SelectionSpec
-from daemon.domain.sample import Counts, Query, Reading, Verdict
+from daemon.domain.sample import Band, Counts, Query, Reading, Verdict
 from daemon.domain.selection import Selection
 from daemon.domain.units import Duration, Ratio, say_ratio
 from daemon.logic.counting import counted, key_of, spec
@@ -131,6 +131,17 @@ class BurnRateRule(Rule):
             window_seconds=shortest,
             stretch_to_seconds=longest,
             most_series=self.max_series,
+        )
+
+    def band(self, severity: Severity) -> Band:
+        """The long window is above the limit and proves it."""
+        limit, guards = self._limit(self._paces[severity]), self._guards
+        return Band(
+            above=limit,
+            bound_above=-1.0 if guards.z is None else limit,
+            z=0.0 if guards.z is None else guards.z,
+            samples=guards.min_samples,
+            bad=0,
         )
 
     def judge(self, severity: Severity, reading: Reading) -> Verdict:

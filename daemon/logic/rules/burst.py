@@ -7,7 +7,7 @@ from pydantic import Field
 
 from daemon.domain.alert import Severity
 from daemon.domain.alerts_config import Level, Rule, SelectionSpec
-from daemon.domain.sample import Query, Reading, Verdict
+from daemon.domain.sample import Band, Query, Reading, Verdict
 from daemon.domain.selection import Selection
 from daemon.domain.units import Duration
 from daemon.logic.counting import counted, key_of, spec
@@ -21,6 +21,10 @@ EXAMPLE = """\
     warning: {at_least: 5}
     critical: {at_least: 20}
 """
+
+
+NEARLY_ALL = 1 - 1e-9
+"""A higher share is that of a window in which all are bad."""
 
 
 class BurstLevel(Level):
@@ -60,6 +64,11 @@ class BurstRule(Rule):
             stretch_to_seconds=self.window,
             most_series=self.max_series,
         )
+
+    def band(self, severity: Severity) -> Band:
+        """A row, or a window that is nothing but bad ones."""
+        least = self.levels[severity].at_least
+        return Band(above=NEARLY_ALL, bound_above=-1.0, z=0.0, samples=least, bad=least, row=least)
 
     def judge(self, severity: Severity, reading: Reading) -> Verdict:
         """Raises while the row lasts; where some are good again, but too few of them, it neither raises nor clears."""

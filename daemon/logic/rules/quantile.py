@@ -11,11 +11,12 @@ from pydantic import Field, WithJsonSchema, model_validator
 from daemon.domain.alert import Severity
 from daemon.domain.alerts_config import Level, Rule
 from daemon.domain.event import Event
-from daemon.domain.sample import Counts, Query, Reading, Verdict
+from daemon.domain.sample import Band, Counts, Query, Reading, Verdict
 from daemon.domain.selection import Selection
 from daemon.domain.units import Duration, Ratio, parse_duration, say_duration
 from daemon.logic import evidence
 from daemon.logic.counting import counted, key_of, spec
+from daemon.logic.histogram import Histogram
 
 EXAMPLE = """\
 - alert: ProviderSlow
@@ -99,6 +100,10 @@ class QuantileRule(Rule):
             raise ValueError(f"{place}: {error}") from None
 
     @property
+    def _lowest(self) -> float:
+        return min(above for above, _ in self._limits.values())
+
+    @property
     def _second(self) -> float | None:
         return next((second for ending, second in UNITS.items() if self.field.endswith(ending)), None)
 
@@ -124,7 +129,7 @@ class QuantileRule(Rule):
         """What is above the lowest threshold is bad: it tells which models are."""
         of, measure = Selection(spec(self.of, selections)), attrgetter(self.field)
         is_counted = counted(of, Selection({}), retries=self.retries == "include")
-        lowest = min(above for above, _ in self._limits.values())
+        lowest = self._lowest
 
         def has_measure(event: Event) -> bool:
             return measure(event) is not None and is_counted(event)
@@ -139,6 +144,19 @@ class QuantileRule(Rule):
             measure=measure,
             has_histogram=True,
             most_series=self.max_series,
+        )
+
+    def band(self, severity: Severity) -> Band | None:
+        """None where numbers just below the lowest threshold would be taken for higher ones: they were not counted."""
+        if _as_kept(self._lowest) > self._lowest:
+            return None
+        rest, z = 1 - self.q, self._guards.z
+        return Band(
+            above=rest,
+            bound_above=-1.0 if z is None else rest,
+            z=0.0 if z is None else z,
+            samples=self._guards.min_samples,
+            bad=0,
         )
 
     def judge(self, severity: Severity, reading: Reading) -> Verdict:
@@ -167,6 +185,12 @@ class QuantileRule(Rule):
             return f"{value:.0f}"
         seconds = value / self._second
         return f"{seconds:.1f}s" if 1 <= seconds < 60 else say_duration(seconds)
+
+
+def _as_kept(number: float) -> float:
+    one = Histogram()
+    one.add(number)
+    return one.mean() or 0.0
 
 
 def _parse_number(text: str | int | float) -> float:

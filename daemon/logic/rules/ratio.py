@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cached_property
+from math import inf
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -12,7 +13,7 @@ from daemon.domain.sample import Band, Counts, Query, Reading, Verdict
 from daemon.domain.selection import Selection
 from daemon.domain.units import Duration, Ratio
 from daemon.logic.counting import counted, key_of, spec
-from daemon.logic.evidence import Guards, alpha, burst_seconds, lower_bound, pieces, quantile, surprise
+from daemon.logic.evidence import Guards, alpha, burst_seconds, chance, lower_bound, pieces, quantile
 from daemon.logic.reasons import Thresholds, in_a_row, nothing_counted, proof, rarity, seen
 
 EXAMPLE = """\
@@ -94,11 +95,9 @@ class RatioRule(Rule):
             most_series=self.max_series,
         )
 
-    def band(self, severity: Severity) -> Band | None:
-        """None where a row of bad ones raises whatever the ratio is."""
+    def band(self, severity: Severity) -> Band:
+        """Its thresholds and guards."""
         level, guards = self.levels[severity], self._guards
-        if guards.in_a_row is not None:
-            return None
         return Band(
             above=level.above,
             bound_above=-1.0 if guards.z is None else (level.above + level.clears_below) / 2,
@@ -106,6 +105,7 @@ class RatioRule(Rule):
             samples=guards.min_samples,
             bad=guards.min_bad,
             clear_below=level.clears_below,
+            row=inf if guards.in_a_row is None else guards.in_a_row,
         )
 
     def judge(self, severity: Severity, reading: Reading) -> Verdict:
@@ -177,8 +177,8 @@ class RatioRule(Rule):
         once_in = self._once_in(level)
         if once_in is None or self._trusts(level, reading):
             return False
-        found = pieces(reading.buckets(), burst_seconds(self.window))
-        return surprise(found, self._normal) > alpha(self.window, once_in)
+        limit, found = alpha(self.window, once_in), pieces(reading.buckets(), burst_seconds(self.window))
+        return all(chance(samples, bad, self._normal) > limit for samples, bad in found)
 
 
 OPTIONS = RatioRule
