@@ -48,8 +48,9 @@ lint: $(INSTALLED) ## ruff: mistakes and format
 types: $(INSTALLED) ## mypy
 	$(BIN)/mypy
 
-docs: $(INSTALLED) ## write docs/rules.md and docs/notifications.md anew, from the rules and from messages as they are sent
+docs: $(INSTALLED) ## write the pages anew that are made from the code: rules, mitigations, messages as they are sent
 	@$(BIN)/python -m daemon.app.rules_page > docs/rules.md.new && mv docs/rules.md.new docs/rules.md
+	@$(BIN)/python -m daemon.app.mitigations_page > docs/mitigations.md.new && mv docs/mitigations.md.new docs/mitigations.md
 	@$(BIN)/python -m tests.notifications_page > docs/notifications.md.new && mv docs/notifications.md.new docs/notifications.md
 
 lock: ## write requirements.lock anew, with the newest versions that pyproject.toml allows (needs uv)

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from daemon.domain.alert import Alert
-from daemon.domain.audit import AuditEntry
+from daemon.domain.audit import EVERYTHING, AuditEntry, AuditFilter
 from daemon.domain.credential import CredentialFile
 from daemon.domain.decision import Decision
+from daemon.domain.drill import DrillReport
 from daemon.domain.event import Event, Wire
 from daemon.domain.explanation import Explanation
 from daemon.domain.foreign import Told
@@ -173,7 +174,9 @@ class Ledger(Protocol):
     async def mitigations(self, limit: int = 200, until: int | None = None) -> Sequence[Mitigation]:
         """Open rows first, then ended ones, newest first; those planned by `until` (epoch ms), where that is said."""
 
-    async def audit(self, limit: int = 200, until: int | None = None) -> Sequence[AuditEntry]:
+    async def audit(
+        self, limit: int = 200, until: int | None = None, wanted: AuditFilter = EVERYTHING
+    ) -> Sequence[AuditEntry]:
         """Newest first; those written by `until` (epoch ms), where that is said."""
 
     async def prune(self, before: int, limit: int) -> int:
@@ -203,6 +206,10 @@ class Notifier(Protocol):
 class ManagementApi(Protocol):
     """The upstream's management API. Raises `ManagementFailure`; after the first 401 or 403 every call fails as
     `barred` without being sent, until the secret changes or 30 minutes pass."""
+
+    @property
+    def version(self) -> str | None:
+        """What the upstream said it is, in its last answer; None before one, and where it does not say."""
 
     async def read(self, path: str) -> Any:
         """GET `/v0/management/{path}`, decoded."""
@@ -269,7 +276,8 @@ class Operations(Protocol):
 
     async def notifications(self) -> Sequence[Notification]: ...
 
-    async def audit(self) -> Sequence[AuditEntry]: ...
+    async def audit(self, limit: int, wanted: AuditFilter) -> Sequence[AuditEntry]:
+        """Newest first."""
 
     async def explain(self, alert: str, at: int | None) -> Explanation:
         """Why it fired or not, was sent or not, acted or not, at an instant (epoch ms), or now. Raises `Misuse`."""
@@ -298,8 +306,16 @@ class Operations(Protocol):
     async def expire_silence(self, silence: str, actor: str) -> Silence:
         """Ends it now."""
 
-    async def act(self, mitigation: str, action: str, actor: str) -> Mitigation:
-        """apply, approve, revert, hold or release, on an id or a name."""
+    async def act(
+        self, mitigation: str, action: str, actor: str, seconds: float | None = None, comment: str = ""
+    ) -> Mitigation:
+        """apply, approve, revert, hold or release, on an id or a name; `seconds` end a hold, or what is applied."""
+
+    async def start_drill(self, actor: str) -> DrillReport:
+        """A fire drill, which goes on by itself."""
+
+    def drill(self) -> DrillReport | None:
+        """How the latest one goes, or went; None while there was none."""
 
     def counters(self) -> Mapping[str, float]:
         """Gauges and counters of the daemon itself, by metric name."""

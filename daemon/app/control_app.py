@@ -96,7 +96,7 @@ async def _open(settings: Settings, places: Places, stack: AsyncExitStack) -> Co
     """Everything that a plane needs; raises `CannotStart` when the state directory or the store is of no use."""
     clock = SystemClock()
     try:
-        canary = secret_file(places.canary_secret).decode()
+        canary, approval_key = secret_file(places.canary_secret).decode(), secret_file(places.approval_key)
         store = await _open_store(settings)
         if (last_alive := await store.events.last_alive()) is not None:
             clock.resume(last_alive)
@@ -107,7 +107,7 @@ async def _open(settings: Settings, places: Places, stack: AsyncExitStack) -> Co
     stack.push_async_callback(store.close)
     source = AlertsSource(settings, scan(), places.last_good_alerts, clock)
     source.load_first()
-    plane = ControlPlane(settings, places, store, source, clock, canary)
+    plane = ControlPlane(settings, places, store, source, clock, canary, approval_key)
     stack.push_async_callback(plane.stop)
     return plane
 
@@ -127,6 +127,7 @@ def _server(settings: Settings, places: Places, plane: ControlPlane) -> Server:
         allowed_hosts=[urlsplit(settings.public_url_resolved).netloc],
         clock=SystemClock(),
         runbook=packaged("docs/runbook.md"),
+        approval_key=secret_file(places.approval_key),
     )
     config = uvicorn.Config(
         app,

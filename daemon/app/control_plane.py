@@ -31,6 +31,7 @@ from daemon.domain.mitigation import Mitigation
 from daemon.domain.self_reading import Condition, SelfReading
 from daemon.engine.baselines import Baselines
 from daemon.engine.core import Core, Surroundings
+from daemon.engine.drill import Drill, Stage
 from daemon.engine.foreign import EXPIRE_SECONDS, Foreign
 from daemon.engine.heartbeat import LOOK_SECONDS as BEAT_SECONDS
 from daemon.engine.heartbeat import Heartbeat
@@ -41,6 +42,7 @@ from daemon.engine.retain import Retention
 from daemon.engine.self_watch import EVERY_SECONDS as LOOK_SECONDS
 from daemon.engine.self_watch import MISSED_TICKS, SelfWatch
 from daemon.engine.supervise import Tasks
+from daemon.logic.drilling import with_drill
 from daemon.logic.judging import Book
 from daemon.logic.providers import LONGEST_WINDOW_SECONDS, ProviderFigures
 from daemon.ports import Clock
@@ -64,7 +66,14 @@ class ControlPlane:
     """Everything behind the control port but the port itself."""
 
     def __init__(
-        self, settings: Settings, places: Places, store: Store, source: AlertsSource, clock: Clock, canary_secret: str
+        self,
+        settings: Settings,
+        places: Places,
+        store: Store,
+        source: AlertsSource,
+        clock: Clock,
+        canary_secret: str,
+        approval_key: bytes = b"",
     ) -> None:
         self._settings = settings
         self._places = places
@@ -99,9 +108,10 @@ class ControlPlane:
             notifier=self._notifier,
             ceiling=settings.mitigation_mode,
             public_url=settings.public_url_resolved,
+            approval_key=approval_key,
             export=partial(write_journal_copy, places.journal_copy),
         )
-        self._core = core = Core(around, lambda: (source.config, source.off))
+        self._core = core = Core(around, lambda: (with_drill(source.config), source.off))
         self._attribution, self._evaluate, self._silences = core.attribution, core.evaluate, core.silences
         self._dispatch, self._mitigate, self._inventory = core.dispatch, core.mitigate, core.inventory
         self._foreign = Foreign(
@@ -131,6 +141,16 @@ class ControlPlane:
             learn=self._evaluate.learn,
             node_id=self._rollups_of,
         )
+        stage = Stage(
+            inject=self._ingest.inject,
+            config=lambda: with_drill(source.config),
+            alerts=self._silences.alerts,
+            mitigations=self._mitigate.rows,
+            routes=self._routes,
+            ledger=store.ledger,
+            commit=core.desk.commit,
+        )
+        self._drill = Drill(stage, clock)
         self.operations = Operate(
             clock=clock,
             events=store.events,
@@ -142,6 +162,7 @@ class ControlPlane:
             silences=self._silences,
             explain=core.explain,
             foreign=self._foreign,
+            drill=self._drill,
             commit=core.desk.commit,
             figures=self._figures,
             describe=self._describe,
@@ -174,7 +195,7 @@ class ControlPlane:
         with suppress(TimeoutError):
             async with asyncio.timeout(FIRST_LOOK_SECONDS):
                 await self._inventory.refresh()
-        book = self._evaluate.open(self._source.config)
+        book = self._evaluate.open(with_drill(self._source.config))
         last_alive = await self._store.events.last_alive()
         warmed = await self._in_thread(self._warm, book, True)
         downtime = 0 if last_alive is None else max(0, self._clock.now() - last_alive)
@@ -190,6 +211,7 @@ class ControlPlane:
         self._tasks.start("dispatch", self._dispatch.run)
         self._tasks.start("evaluate", self._evaluate_once_attached)
         self._tasks.start("ingest", self._ingest.run)
+        self._tasks.start("drill", self._drill.run)
         self._tasks.start("alerts file", self._follow_file)
         self._tasks.start("channels", self._check_channels)
         for seconds, name, job in (
@@ -258,7 +280,7 @@ class ControlPlane:
         if (config := self._source.config) is self._in_force:
             return
         try:
-            book = self._evaluate.open(config, self._ingest.waiting)
+            book = self._evaluate.open(with_drill(config), self._ingest.waiting)
             warmed = await self._in_thread(self._warm, book, False)
         except StoreFailure as failure:
             log.error("the new rules wait until the store answers: %s", failure)
@@ -276,7 +298,7 @@ class ControlPlane:
         self._dispatch.configure(config, self._channels)
         beats = config.route.heartbeat
         self._heartbeat.configure(self._source.heartbeat_url(), beats.every if beats else 0.0)
-        self._mitigate.configure(config)
+        self._mitigate.configure(with_drill(config))
         self._self_watch.configure(config)
 
     async def _check_channels(self) -> None:
@@ -303,6 +325,7 @@ class ControlPlane:
                 warmed.add(event.event_id)
             if first:
                 self._figures.observe(event)
+                self._core.credential_figures.observe(event)
                 self._attribution.recall(event)
         return warmed
 
@@ -312,6 +335,7 @@ class ControlPlane:
         for event in arrival.events:
             self._figures.observe(event)
             self._mitigate.observe(event)
+            self._core.credential_figures.observe(event)
         self._evaluate.arrived(arrival)
 
     async def _tick(self) -> None:
@@ -355,8 +379,8 @@ class ControlPlane:
             "upstream": {
                 "url": settings.upstream_url,
                 "reachable": inventory.reachable,
-                "flavour": "CLIProxyAPI" if inventory.capabilities["management"] else None,
-                "capabilities": inventory.capabilities,
+                "flavour": "CLIProxyAPI" if inventory.capabilities.management else None,
+                "capabilities": inventory.capabilities.shown(),
             },
             "store": {"ok": self._ingest.failure is None, "url_masked": self._store.database.url_masked},
             "config": {

@@ -37,7 +37,7 @@ def level_options(model: type[Rule]) -> list[FieldTold]:
     return list(fields(level_of(model), but=Level))
 
 
-def says(model: type[Rule]) -> str:
+def says(model: type[BaseModel]) -> str:
     """What a kind is, in the words of its module."""
     text = _flowing(import_module(model.__module__).__doc__ or "")
     sentence = text.partition(": ")[2] if text.startswith("`") else text

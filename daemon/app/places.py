@@ -36,6 +36,11 @@ class Places:
         return self.state / "canary.secret"
 
     @property
+    def approval_key(self) -> Path:
+        """What the secrets of approval links are made of."""
+        return self.state / "approval.key"
+
+    @property
     def control_lock(self) -> Path:
         return self.state / "control.lock"
 

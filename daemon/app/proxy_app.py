@@ -62,6 +62,7 @@ async def _serve(settings: Settings, worker: int, listener: socket.socket) -> No
     async with AsyncExitStack() as stack:
         keys, spool = _spool(settings, places, worker, clock, stack)
         routes = RoutesFile(places.routes, clock)
+        rerouter = Rerouter(routes, clock, client_of=keys.client_of, workers=settings.proxy_workers)
         upstream = UpstreamPool(settings.upstream_url)
         stack.push_async_callback(upstream.close)
         observer = Observer(
@@ -72,13 +73,14 @@ async def _serve(settings: Settings, worker: int, listener: socket.socket) -> No
             node_id=settings.node_id,
             keys=keys,
             open_requests=_open_requests(places.open_requests(worker), stack),
+            class_of=rerouter.class_of,
         )
         observer.tell_of_unfinished()
         reachability = _reachability(settings.upstream_url, clock)
         forwarder = Forwarder(
             upstream=upstream,
             observer=observer,
-            rerouter=Rerouter(routes, clock),
+            rerouter=rerouter,
             note_reachable=reachability.note,
         )
         own = own_endpoints(

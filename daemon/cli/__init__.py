@@ -24,6 +24,8 @@ COMMANDS = {
     "rehearse": "what the rules would have done lately, by the upstream's own past, or in shadow",
     "rules": "list, show, test and backtest the rules of the alerts file, or tell of the kinds that there are",
     "mitigations": "list mitigations, and apply, approve, revert, hold or release them",
+    "audit": "who did what, why, and what came of it",
+    "drill": "a fire drill: alert, message and fallback on made-up turns, end to end",
     "events": "follow the requests that pass",
     "notify": "send a test message",
     "healthcheck": "exit 0 when the processes are alive, else 1",

@@ -40,9 +40,10 @@ class ControlClient:
         query = f"?{urlencode(parameters)}" if parameters else ""
         return self._call("GET", path if path.startswith("/") else f"/api/v1/{path}", query)
 
-    def act(self, mitigation: str, action: str) -> dict[str, Any]:
-        """The mitigation's row after the action."""
-        row: dict[str, Any] = self._call("POST", f"/api/v1/mitigations/{quote(mitigation, safe='')}/{action}", "")
+    def act(self, mitigation: str, action: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The mitigation's row after the action; the body may say for how long, why, and who wants it."""
+        path = f"mitigations/{quote(mitigation, safe='')}/{action}"
+        row: dict[str, Any] = self.post(path, body or {})
         return row
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:

@@ -26,6 +26,15 @@ def configure(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--management-key", metavar="KEY", help="serve the management API under this key")
     parser.add_argument(
+        "--credentials",
+        type=int,
+        default=1,
+        choices=range(1, 27),
+        metavar="N",
+        help="so many of each provider, which serve in turn (default: 1)",
+    )
+    parser.add_argument("--build", metavar="VERSION", help="serve what this one does: 7.2.142, 6.9.2, 6.8.38 or 6.6.9")
+    parser.add_argument(
         "--trace", action=BooleanOptionalAction, default=True, help="say the credential in X-CPA-TRACE-ID"
     )
 
@@ -33,15 +42,22 @@ def configure(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     from daemon.adapters.clock import SystemClock
     from daemon.adapters.fake.app import FakeUpstream
+    from daemon.adapters.fake.credentials import several
+    from daemon.adapters.fake.flavours import FLAVOURS
     from daemon.adapters.fake.scenario import load_scenario
     from daemon.app.serving import listen
+    from daemon.domain.errors import Misuse
 
+    if args.build not in (None, *FLAVOURS):
+        raise Misuse(f"--build {args.build}: known are {', '.join(FLAVOURS)}")
     upstream = FakeUpstream(
         clock=SystemClock(),
         scenario=load_scenario(args.scenario),
         api_keys=args.api_key,
         management_key=args.management_key,
         trace=args.trace,
+        version=args.build,
+        credentials=several(args.credentials),
     )
     asyncio.run(_serve(upstream, listen(args.host, args.port, setting="--port"), args.scenario))
     return 0

@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from daemon.cli.client import ControlClient, Unreachable, client_for, connect
-from daemon.cli.output import ABSENT, Cell, ago, clean, print_json, print_table, until
+from daemon.cli.output import ABSENT, Cell, ago, clean, print_json, print_table, say_value, until
 from daemon.domain.errors import Conflict
 from daemon.domain.mitigation import MitigationState
 
@@ -17,6 +17,14 @@ ACTIONS = {
     "hold": "change nothing until it is released",
     "release": "let the daemon go on",
 }
+HEADER = ("ID", "NAME", "TARGET", "STATE", "CHANGE", "ENDS", "EFFECT")
+
+LASTING = {
+    "apply": "how long, such as 2h; else until `revert`, or `max_hold`",
+    "approve": "how long at most, such as 2h; else `max_hold`",
+    "hold": "how long, such as 2h; else until `release`",
+}
+"""Those of which it can be said how long they shall last."""
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -26,6 +34,10 @@ def configure(parser: ArgumentParser) -> None:
     for action, says in ACTIONS.items():
         one = commands.add_parser(action, help=says)
         one.add_argument("mitigations", nargs="*" if action == "revert" else "+", metavar="ID|NAME")
+        if action in LASTING:
+            one.add_argument("--for", dest="for_", metavar="TIME", help=LASTING[action])
+        one.add_argument("--comment", metavar="TEXT", help="why, for the audit")
+        one.add_argument("--by", metavar="NAME", help="who wants it; you, unless said")
         one.add_argument("--json", action="store_true", help="print the rows")
         if action == "revert":
             one.add_argument("--all", action="store_true", help="every one that is open")
@@ -55,7 +67,7 @@ def _list(args: Namespace) -> int:
     elif not answer["mitigations"]:
         print("No mitigations.")
     else:
-        print_table(("ID", "NAME", "TARGET", "STATE", "CHANGE", "ENDS"), list(map(_row, answer["mitigations"])))
+        print_table(HEADER, list(map(_row, answer["mitigations"])))
     return 0
 
 
@@ -66,21 +78,33 @@ def _row(row: dict[str, Any]) -> list[Cell]:
         row["name"],
         row["target"],
         (row["state"], "blue" if is_open else "grey"),
-        f"{_value(row['value_before'])} -> {_value(row['value_wanted'])}",
+        f"{say_value(row['value_before'])} -> {say_value(row['value_wanted'])}",
         _end(row),
+        _helped(row),
     ]
 
 
 def _end(row: dict[str, Any]) -> str:
+    if row["approve_until"]:
+        return f"waits for approval, for {until(row['approve_until'])} more"
     if row["ended_at"]:
         return f"{ago(row['ended_at'])} ago" + (f": {row['outcome']}" if row["outcome"] else "")
     if row["held_by"]:
-        return f"held by {row['held_by']}"
+        still = f" for {until(row['hold_expires_at'])} more" if row["hold_expires_at"] else ""
+        return f"held by {row['held_by']}{still}"
     return f"within {until(row['expires_at'])}" if row["expires_at"] else "with its alert"
 
 
-def _value(value: Any) -> str:
-    return ABSENT if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+def _helped(row: dict[str, Any]) -> str:
+    """The proof, what it saved, and what else is to be known."""
+    turns = row["saved_turns"]
+    parts = (
+        row["effect"] if row["effect"] != "expected" else "",
+        row["proof"],
+        f"{turns} {'turn' if turns == 1 else 'turns'} saved" if turns else "",
+        row["note"],
+    )
+    return "; ".join(filter(None, parts)) or ABSENT
 
 
 def _open_ids(client: ControlClient) -> list[str]:
@@ -91,9 +115,11 @@ def _open_ids(client: ControlClient) -> list[str]:
 def _act(client: ControlClient, wanted: list[str], args: Namespace, *, forgiving: bool) -> int:
     """Each by itself: one conflict does not keep the others from being done."""
     rows, refused = [], 0
+    said = {"for": getattr(args, "for_", None), "comment": args.comment, "author": args.by}
+    body = {name: value for name, value in said.items() if value is not None}
     for mitigation in wanted:
         try:
-            rows.append(client.act(mitigation, args.action))
+            rows.append(client.act(mitigation, args.action, body))
         except Conflict as conflict:
             refused += 1
             print(f"{clean(mitigation)}: {conflict}", file=sys.stderr)

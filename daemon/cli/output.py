@@ -64,6 +64,13 @@ def until(instant: str | None) -> str:
     return ABSENT if instant is None else say_duration(max(0, _epoch_ms(instant) - SystemClock().now()) // 1000)
 
 
+def say_value(value: Any) -> str:
+    """A setting as its file would write it."""
+    if isinstance(value, dict):
+        return " ".join(f"{name}={say_value(one)}" for name, one in value.items())
+    return ABSENT if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def milliseconds(value: float | None) -> str:
     """`640ms`, `3.2s`."""
     if value is None:

@@ -97,6 +97,13 @@ class Rule(Strict):
         return self.coverage != "none" and coverage < self.coverage
 
 
+class Verify(Strict):
+    """Compare before and after, so long after the change: what did not help is undone."""
+
+    within: Duration
+    """So long after it was applied."""
+
+
 class MitigationOptions(Strict):
     """What mitigations of all kinds have in common."""
 
@@ -108,6 +115,17 @@ class MitigationOptions(Strict):
     max_hold: Duration = 1800.0
     """Longest time applied; then restored and reported."""
     on_stop: Literal["restore", "keep"] = "restore"
+    """What becomes of it when the daemon stops; soft ones lapse by themselves in any case."""
+    verify: Verify | Literal["none"] = Verify(within=300.0)
+    """Where the effect is not known it is not compared unless this is written out; without an effect never."""
+    even_if_inert: bool = False
+    """Write what this upstream is known to ignore."""
+    max_share: Ratio = 0.5
+    """Of a provider's credentials no more than this share may be changed at once; never the last healthy one."""
+    max_changes_per_hour: int = Field(6, ge=2)
+    """Writes to one target, and changes of all targets; what was begun can always be undone."""
+    approve_within: Duration = 1800.0
+    """How long a human may approve what was asked for, while its alert fires."""
 
 
 class Receiver(Strict):
@@ -205,6 +223,33 @@ class ProviderPattern(Strict):
     provider_key: str
 
 
+class WorkloadMatch(Strict):
+    """Which requests are of a class; all that is said must hold."""
+
+    prefix: str | None = Field(None, min_length=1)
+    """A glob of the model's prefix: `iflow` is that of `iflow/glm-4.6`."""
+    client_key_id: str | None = Field(None, pattern="^[0-9a-f]{16}$")
+    """The key's, as its events say it."""
+    header: dict[str, str] = {}
+    """Globs of the values of headers, by name."""
+    model: str | None = Field(None, min_length=1)
+    """A glob of the model as it is asked for, with its prefix and `(suffix)`."""
+
+
+class Workload(Strict):
+    """A class of traffic: its events carry its name, and what leads traffic away heeds what it says."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+    match: WorkloadMatch
+    priority: Literal["latency", "normal", "best_effort"] = "normal"
+    """`latency` is never led away but by a mitigation that names the class; `best_effort` moves first: as long as only
+    warnings want a model led away, nothing else is."""
+    fallbacks: dict[str, tuple[str, ...]] = {}
+    """What may stand in for which model, instead of the file's `fallbacks`."""
+    exclude: tuple[str, ...] = ()
+    """Models that never stand in."""
+
+
 class AlertsConfig(Strict):
     """A loaded alerts file: merged with what it extends, checked, disabled rules left out."""
 
@@ -220,6 +265,8 @@ class AlertsConfig(Strict):
     """What need not be told while something worse fires."""
     fallbacks: dict[str, tuple[str, ...]] = {}
     """What may stand in for which model: the first that is served."""
+    workloads: tuple[Workload, ...] = ()
+    """Classes of traffic; a request is of the first that it fits."""
     mode: ModeConfig = ModeConfig()
     providers: tuple[ProviderPattern, ...] = ()
     selections: dict[str, dict[str, Any]] = {}

@@ -16,6 +16,8 @@ class CredentialFile:
     status: str | None = None
     priority: int | None = None
     """Higher ones are used first."""
+    runtime_only: bool | None = None
+    """It has no file: once disabled it is not even listed."""
 
     @property
     def is_healthy(self) -> bool:

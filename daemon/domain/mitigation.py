@@ -74,7 +74,11 @@ class Mitigation:
     expires_at: int | None = None
     ended_at: int | None = None
     held_by: str | None = None
-    """A human who said `hold`: nothing changes until `release`."""
+    """A human who said `hold`: nothing changes until `release`, or until `hold_expires_at`."""
+    hold_expires_at: int | None = None
+    """When a human's hold ends by itself; None: not before `release`."""
+    approve_until: int | None = None
+    """Until when a human may approve what was only asked for."""
     hold: float = 300.0
     cool_off: float = 900.0
     max_hold: float = 1800.0
@@ -88,6 +92,14 @@ class Mitigation:
     """Hashes of the upstream's other top-level config keys before our write."""
     outcome: str | None = None
     evidence: str = ""
+    proof: str = ""
+    """What it was like before and is like after, in words: `before 34 of 80 failed (42 %), after 2 of 75 (3 %)`."""
+    figures: Mapping[str, int] = field(default_factory=dict)
+    """What the proof counts: `before_samples`, `before_bad`, `after_samples`, `after_bad`."""
+    saved_turns: int | None = None
+    """Turns that went through it and were good; known at its end."""
+    note: str = ""
+    """What people should know beside: two rules that disagree, a restore that fails again and again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

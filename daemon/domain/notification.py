@@ -46,6 +46,16 @@ class Notification:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """A button that approves one mitigation. Its URL is a secret until it is used: it is in no text of it."""
+
+    label: str
+    until: int
+    """Epoch ms."""
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """What a channel is given. `kind` is Apprise's: info, success, warning, failure."""
 
@@ -56,6 +66,8 @@ class Message:
     """Of its row: whoever gets it twice, since we were killed meanwhile, knows it by this."""
     structured: Mapping[str, Any] | None = None
     """The same for programs, in the words of Alertmanager's webhook."""
+    approvals: tuple[Approval, ...] = ()
+    """What waits for a human: sent as buttons where there are some, else as links; stored nowhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

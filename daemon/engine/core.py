@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from daemon.domain.alerts_config import AlertsConfig
 from daemon.domain.mitigation import Mode
+from daemon.engine.capabilities import Prober
+from daemon.engine.credential_figures import CredentialFigures
 from daemon.engine.desk import Desk
 from daemon.engine.dispatch import Dispatch
 from daemon.engine.evaluate import Evaluate
@@ -14,7 +16,10 @@ from daemon.engine.inventory import Inventory
 from daemon.engine.mitigate import Mitigate
 from daemon.engine.mitigate_journal import Export
 from daemon.engine.silences import Silences
+from daemon.logic.approving import approval_link
 from daemon.logic.attribution import Attribution
+from daemon.logic.drilling import with_stand_in
+from daemon.logic.messages import no_link
 from daemon.ports import Clock, EventStore, Ledger, ManagementApi, Notifier, RouteTable, UpstreamProbes
 
 
@@ -31,6 +36,8 @@ class Surroundings:
     notifier: Notifier
     ceiling: Mode
     public_url: str
+    approval_key: bytes = b""
+    """What the secrets of approval links are made of; without it there are no links."""
     export: Export = lambda _: None
     """Gets every change of the open rows of the journal."""
 
@@ -42,6 +49,7 @@ class Core:
         clock, ledger = around.clock, around.ledger
         self.desk = desk = Desk(ledger)
         self.attribution = Attribution()
+        self.credential_figures = figures = CredentialFigures()
         self.evaluate = Evaluate(
             desk=desk,
             clock=clock,
@@ -58,6 +66,7 @@ class Core:
             mitigations=lambda: self.mitigate.rows(),
             public_url=around.public_url,
             evidence=Witness(around.events, lambda alert: self.evaluate.book.query_of(alert)).gather,
+            link=approval_link(around.public_url, around.approval_key) if around.approval_key else no_link,
         )
         self.mitigate = Mitigate(
             ledger=ledger,
@@ -70,6 +79,9 @@ class Core:
             ceiling=around.ceiling,
             on_release=self.evaluate.start_anew,
             export=around.export,
+            credentials=lambda: self.inventory.credentials,
+            failing=lambda provider_key: figures.failing(provider_key, clock.now()),
+            capabilities=lambda: self.inventory.capabilities,
         )
         for reader in (self.silences.adopt, self.dispatch.adopt, self.mitigate.adopt):
             desk.read_by(reader)
@@ -80,7 +92,8 @@ class Core:
             probes=around.probes,
             management=around.management,
             attribution=self.attribution,
-            served=self.mitigate.set_inventory,
+            served=lambda models: self.mitigate.set_inventory(with_stand_in(models)),
             observe=self.evaluate.observe,
+            prober=Prober(clock=clock, commit=desk.commit),
             clock=clock,
         )

@@ -15,6 +15,7 @@ from daemon.domain.notification import Channel, Delivery, Message, Notification,
 from daemon.engine.evidence import GatherEvidence, nothing_seen
 from daemon.engine.supervise import RESTART_SECONDS
 from daemon.logic.breaker import Breaker
+from daemon.logic.messages import ApprovalLink, no_link
 from daemon.logic.notifying import NO_URLS, concluded, superseded
 from daemon.logic.outbox import LATELY, Errand, Outbox
 from daemon.ports import Clock, Ledger, Notifier
@@ -45,13 +46,14 @@ class Dispatch:
         mitigations: Callable[[], Sequence[Mitigation]],
         public_url: str,
         evidence: GatherEvidence = nothing_seen,
+        link: ApprovalLink = no_link,
     ) -> None:
         self._ledger = ledger
         self._notifier = notifier
         self._clock = clock
         self._commit = commit
         self._evidence = evidence
-        self._outbox = Outbox(alerts, mitigations, public_url)
+        self._outbox = Outbox(alerts, mitigations, public_url, link)
         self._channels: Mapping[str, Sequence[Channel]] = {}
         self._breakers: dict[str, Breaker] = {}
         self._busy: set[str] = set()

@@ -71,6 +71,7 @@ class Ingest:
         self._stored: dict[str, Watermark] | None = None
         self._read: dict[str, Watermark] = {}
         self._waiting: list[Event] = []
+        self._injected: list[Event] = []
         self._rollups = Rollups()
         self._closed: list[Rollup] = []
         self._stored_at = float("-inf")
@@ -91,6 +92,11 @@ class Ingest:
     def wake(self) -> None:
         """There is something in the spool."""
         self._woken.set()
+
+    def inject(self, events: Sequence[Event]) -> None:
+        """Made-up events: they are shown with what comes next, and are neither labelled nor counted nor stored."""
+        self._injected += events
+        self.wake()
 
     async def run(self) -> None:
         """Until it is cancelled. A store that refuses is tried again: the spool keeps what waits."""
@@ -119,6 +125,9 @@ class Ingest:
             batches := await self._in_thread(self._spool.read, self._read, BATCHES)
         ):
             self._take(batches)
+        if self._injected:
+            injected, self._injected = tuple(self._injected), []
+            self._arrived(Arrival(events=injected, lost=0))
         self.attached.set()
         if self._clock.monotonic() - self._stored_at >= STORE_SECONDS and self._read != self._stored:
             await self.store()

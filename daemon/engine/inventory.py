@@ -6,12 +6,13 @@ there are; `auth_files`, whether a credential is there twice.
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
+from daemon.domain.capabilities import Capabilities
 from daemon.domain.credential import CredentialFile
 from daemon.domain.errors import ManagementFailure
 from daemon.domain.probe import ProbeOutcome, ProbeResult
+from daemon.engine.capabilities import Prober
 from daemon.logic.attribution import Attribution, Credential
 from daemon.ports import Clock, ManagementApi, ModelEntry, UpstreamProbes
 
@@ -31,6 +32,7 @@ class Inventory:
         attribution: Attribution,
         served: Callable[[frozenset[str] | None], None],
         observe: Callable[[ProbeResult], None],
+        prober: Prober,
         clock: Clock,
     ) -> None:
         self._probes = probes
@@ -38,11 +40,18 @@ class Inventory:
         self._attribution = attribution
         self._served = served
         self._observe = observe
+        self._prober = prober
         self._clock = clock
         self._known: set[str] = set()
         self._trouble: str | None = None
         self.reachable = False
-        self.capabilities: Mapping[str, Any] = {"models": False, "management": False}
+        self.credentials: tuple[CredentialFile, ...] = ()
+        """All that the upstream listed at the last look that went well."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the upstream can be asked to do."""
+        return self._prober.known
 
     async def refresh(self) -> None:
         """Never raises for what the upstream does."""
@@ -53,25 +62,25 @@ class Inventory:
             self._attribution.know_owners({entry.model_id: entry.owned_by for entry in models if entry.owned_by})
             self._judge_models(models)
         self._served(None if models is None else frozenset(entry.model_id for entry in models))
-        managed = await self._learn_credentials()
-        self.capabilities = {"models": models is not None, "management": managed}
+        credentials = await self._learn_credentials()
+        await self._prober.look(self._management, credentials, models=models is not None)
 
-    async def _learn_credentials(self) -> bool:
+    async def _learn_credentials(self) -> Sequence[CredentialFile] | None:
         if self._management is None:
-            return False
+            return None
         try:
             files = await self._management.credential_files()
         except ManagementFailure as failure:
             if self._trouble != (text := str(failure)):
                 self._trouble = text
                 log.warning("the upstream's credentials are not known: %s", text)
-            return False
-        self._trouble = None
+            return None
+        self._trouble, self.credentials = None, tuple(files)
         self._judge_credentials(files)
         self._attribution.know_credentials(
             {file.auth_index: Credential(provider_key=file.provider_key, name=file.name) for file in files}
         )
-        return True
+        return files
 
     # ---- verdicts ------------------------------------------------------------------------------------------------
 

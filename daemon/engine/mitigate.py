@@ -9,12 +9,15 @@ from dataclasses import replace
 from daemon.domain.alert import Alert
 from daemon.domain.alerts_config import AlertsConfig
 from daemon.domain.audit import AuditEntry
+from daemon.domain.capabilities import Capabilities
+from daemon.domain.credential import CredentialFile
 from daemon.domain.decision import Decision
 from daemon.domain.errors import Conflict, StoreFailure
 from daemon.domain.event import Event
 from daemon.domain.mitigation import Mitigation, MitigationState, Mode
 from daemon.engine.mitigate_acts import Acts
 from daemon.engine.mitigate_journal import Commit, Export, Journal, Notice
+from daemon.engine.mitigate_proofs import Proofs
 from daemon.engine.mitigate_release import Release
 from daemon.engine.mitigate_routes import RoutesInForce
 from daemon.engine.mitigate_steps import Steps
@@ -22,7 +25,9 @@ from daemon.engine.mitigate_upstream import UpstreamSettings
 from daemon.logic import planning
 from daemon.logic.journal import OURSELVES
 from daemon.logic.mitigation import soft_kind
+from daemon.logic.situation import Situation
 from daemon.logic.wishes import led_away
+from daemon.logic.workload_routing import pressing
 from daemon.ports import Clock, Ledger, ManagementApi, RouteTable, UpstreamProbes
 
 log = logging.getLogger(__name__)
@@ -49,8 +54,15 @@ class Mitigate:
         ceiling: Mode,
         on_release: Callable[[frozenset[str]], None],
         export: Export,
+        credentials: Callable[[], Sequence[CredentialFile]] = tuple,
+        failing: Callable[[str], Sequence[str]] = lambda provider_key: (),
+        capabilities: Callable[[], Capabilities] = Capabilities,
     ) -> None:
-        """`commit` must hand every decision to `adopt`; `notice` gives the messages that a change of a row deserves."""
+        """`commit` must hand every decision to `adopt`; `notice` gives the messages that a change of a row deserves.
+
+        `credentials` are all that the upstream lists, `failing` names those of a provider that fail, the worst first,
+        `capabilities` is what the upstream was seen to be able to do.
+        """
         self._ledger = ledger
         self._clock = clock
         self._commit = commit
@@ -58,13 +70,21 @@ class Mitigate:
         self._settings = UpstreamSettings(management, clock)
         self._release = Release(probes, clock)
         self._routes = RoutesInForce(routes, clock)
+        self._proofs = Proofs(clock)
         self._steps = Steps(
-            journal=self._journal, settings=self._settings, release=self._release, clock=clock, on_release=on_release
+            journal=self._journal,
+            settings=self._settings,
+            release=self._release,
+            proofs=self._proofs,
+            situation=self._situation,
+            clock=clock,
+            on_release=on_release,
         )
         self._acts = Acts(self._journal, self._steps, self._situation, clock)
         self._config = AlertsConfig()
         self._ceiling = ceiling
         self._has_management = management is not None
+        self._credentials, self._failing, self._capabilities = credentials, failing, capabilities
         self._served: frozenset[str] | None = None
         self._loaded = False
         self._started = False
@@ -77,24 +97,26 @@ class Mitigate:
     def configure(self, config: AlertsConfig) -> None:
         """The alerts file, at boot and after each reload; what it no longer has is restored."""
         self._config = config
-        self._steps.configure(config)
+        self._proofs.configure(config)
         self._release.watch(led_away(config))
+        self._routes.configure(config)
         self._wake()
 
     async def load(self) -> None:
         """The journal out of the ledger; before this nothing is planned. Raises `StoreFailure`."""
-        self._journal.adopt(await self._ledger.mitigations(), ())
+        self._journal.load(await self._ledger.mitigations())
         self._settings.remember(self._journal.rows())
         self._loaded = True
 
     def set_inventory(self, models: frozenset[str] | None) -> None:
         """The models that the upstream serves; None when that is not known."""
-        self._served = models
+        self._served = self._routes.served = models
         if models is not None:
             self._steps.refused.clear()
 
     def observe(self, event: Event) -> None:
-        """Learns from one event whether a stand-in, or the original path, works."""
+        """Learns from one event whether a stand-in, or the original path, works, and counts what goes through."""
+        self._proofs.observe(event, self._journal.open, self._steps.firing or ())
         if self._release.observe(event, self._applied()):
             self._wake()
 
@@ -131,18 +153,29 @@ class Mitigate:
         self._journal.adopt(decision.mitigations, decision.audit)
         if decision.mitigations:
             self._release.keep(self._journal.open)
+            self._proofs.keep(self._journal.open)
             self._keep_routes()
             self._wake()
 
-    def _situation(self) -> planning.Situation:
-        return planning.Situation(
+    def _situation(self) -> Situation:
+        return Situation(
             config=self._config,
             rows=self._journal.rows(),
             ceiling=self._ceiling,
             has_management=self._has_management,
             served=self._served,
             refused=frozenset(self._steps.refused),
+            credentials=tuple(self._credentials()),
+            failing=self._failing_credentials(),
+            capabilities=self._capabilities(),
+            errors=self._proofs.errors(),
         )
+
+    def _failing_credentials(self) -> dict[str, tuple[str, ...]]:
+        """By provider, as far as anything that fires is about it."""
+        labels = (dict(alert.labels) for alert in self._steps.firing or ())
+        providers = {one["provider_key"] for one in labels if "provider_key" in one}
+        return {provider_key: tuple(self._failing(provider_key)) for provider_key in sorted(providers)}
 
     # ---- the work ------------------------------------------------------------------------------------------------
 
@@ -171,13 +204,14 @@ class Mitigate:
                 await self._steps.advance(row.id, ending="the daemon stops" if on_stop else "all was reverted")
         return [now for row in rows if (now := self._journal.get(row.id)) is not None]
 
-    async def act(self, mitigation: str, action: str, actor: str) -> Mitigation:
-        """What a human wants done to a mitigation, by id or name. Raises `Conflict` where it does not fit."""
+    async def act(self, mitigation: str, action: str, actor: str, until: int | None = None) -> Mitigation:
+        """What a human wants done to a mitigation, by id or name; `until` (epoch ms) ends a hold, or what is applied.
+        Raises `Conflict` where it does not fit."""
         if action not in ACTIONS:
             raise Conflict(f"a mitigation cannot be told to {action}")
-        act: Callable[[str, str], Awaitable[Sequence[Mitigation]]] = getattr(self._acts, action)
+        act: Callable[[str, str, int | None], Awaitable[Sequence[Mitigation]]] = getattr(self._acts, action)
         async with self._locks[True], self._locks[False]:
-            rows = await act(mitigation, actor)
+            rows = await act(mitigation, actor, until)
         self._wake()
         return self._journal.get(rows[0].id) or rows[0]
 
@@ -223,7 +257,8 @@ class Mitigate:
 
     def _keep_routes(self) -> None:
         rows = self._applied()
-        self._routes.keep(tuple(soft_kind(row.kind).route(row, self._release.trickle_seconds(row)) for row in rows))
+        routes = tuple(soft_kind(row.kind).route(row, self._release.trickle_seconds(row)) for row in rows)
+        self._routes.keep(routes, pressing(rows, self._steps.firing or ()))
 
     def _applied(self) -> list[Mitigation]:
         return [row for row in self._journal.open if row.soft and row.state is MitigationState.APPLIED]

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from daemon.domain.audit import AuditEntry
@@ -9,7 +10,7 @@ from daemon.domain.decision import Decision
 from daemon.domain.mitigation import Mitigation, MitigationState
 from daemon.domain.notification import Notification
 from daemon.logic.journal import OURSELVES
-from daemon.logic.planning import entry
+from daemon.logic.noting import entry
 from daemon.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -38,20 +39,24 @@ class Journal:
         self._said: set[str] = set()
         self.open: tuple[Mitigation, ...] = ()
         """Open rows, the oldest first."""
+        self._copied: tuple[Mitigation, ...] | None = None
 
     def adopt(self, rows: Sequence[Mitigation], audit: Sequence[AuditEntry]) -> None:
         """Takes what was committed, and copies the open rows when they are others than before."""
         self._said |= {said.id for said in audit if said.action == "noted"}
-        if not rows:
-            return
+        if rows:
+            self.load(rows)
+
+    def load(self, rows: Sequence[Mitigation]) -> None:
+        """What the ledger holds. The copy is written even where nothing is open: a kill may have left an old one."""
         self._rows |= {row.id: row for row in rows}
         newest = sorted(self._rows.values(), key=lambda row: (not row.state.is_open, -row.planned_at))
         self._rows = {row.id: row for row in newest[: KEPT + len(self.open)]}
-        before = self.open
         self.open = tuple(row for row in reversed(newest) if row.state.is_open)
-        if self.open != before:
+        if self.open != self._copied:
             try:
                 self._export(self.open)
+                self._copied = self.open
             except OSError as error:
                 log.error("the copy of the journal cannot be written: %s", error)
 
@@ -75,7 +80,9 @@ class Journal:
         """The messages that go with a change of a row."""
         frozen = new.held_by == OURSELVES and (old is None or old.held_by != OURSELVES)
         ended = new.state in _TOLD and (old is None or old.state is not new.state)
-        return self._notice(new, self._clock.now()) if frozen or ended else ()
+        asked = old is None and new.approve_until is not None
+        noted = bool(new.note) and (old is None or old.note != new.note)
+        return self._notice(new, self._clock.now()) if frozen or ended or asked or noted else ()
 
     async def record(self, new: Mitigation, actor: str = OURSELVES, action: str | None = None) -> Mitigation:
         """Commits a changed row with its messages and its audit; returns it. Raises `StoreFailure`."""
@@ -88,6 +95,12 @@ class Journal:
         """Commits a row of which only a figure or its owners changed."""
         await self._commit(Decision(mitigations=(row,)))
         return row
+
+    async def note(self, row: Mitigation, words: str) -> Mitigation:
+        """Commits a row with something that people should know, and tells them, once."""
+        if row.note == words:
+            return row
+        return await self.record(replace(row, note=words), OURSELVES, "noted")
 
     async def say(self, said: AuditEntry) -> None:
         """Adds an entry to the audit, once."""

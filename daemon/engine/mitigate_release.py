@@ -1,11 +1,17 @@
-"""Release: learns whether the original path of a soft mitigation works again, and whether its stand-in works at all."""
+"""Release: learns whether the original path of a soft mitigation works again, and whether its stand-in works at all.
+
+What leads requests elsewhere has an original path; a block and a limit have none, and end by themselves.
+"""
 
 import asyncio
 from collections.abc import Iterable
 
 from daemon.domain.event import Event, Fault, Outcome, Source, Wire
 from daemon.domain.mitigation import Mitigation, MitigationState
-from daemon.logic.mitigations.model_alias import model_of
+from daemon.domain.soft_routing import WorkloadClass
+from daemon.logic.mitigation import soft_kind
+from daemon.logic.soft_choice import PINNING, Asked, is_for
+from daemon.logic.soft_options import ANY
 from daemon.logic.wishes import bare
 from daemon.ports import Clock, UpstreamProbes
 
@@ -19,6 +25,7 @@ class Release:
         self._probes = probes
         self._clock = clock
         self._wires: dict[str, Wire] = {}
+        self._paths: dict[str, tuple[str, Wire]] = {}
         self._pinged_at: dict[str, float] = {}
         self._trickled: dict[str, int] = {}
         self._stand_in_works: dict[str, bool] = {}
@@ -30,13 +37,13 @@ class Release:
     def keep(self, rows: Iterable[Mitigation]) -> None:
         """Forgets what belongs to other rows."""
         ids = {row.id for row in rows}
-        for known in (self._pinged_at, self._trickled, self._stand_in_works):
+        for known in (self._pinged_at, self._trickled, self._stand_in_works, self._paths):
             for gone in known.keys() - ids:
                 del known[gone]
 
     def trickle_seconds(self, row: Mitigation) -> float | None:
         """How often the row lets a request through on the original path."""
-        return TRICKLE_SECONDS if row.id in self._trickled else None
+        return TRICKLE_SECONDS if self._trickles(row) else None
 
     def passes(self, row: Mitigation) -> int:
         """Good answers in a row on the original path, as far as traffic showed them."""
@@ -53,39 +60,73 @@ class Release:
         model = event.requested_model if event.requested_model in self._wires else bare(event.requested_model)
         if model in self._wires:
             self._wires[model] = event.wire
-        row = next((row for row in applied if model_of(row.target) == model), None)
-        if row is None:
-            return False
-        return self._learn(row, event)
+        learned = [self._learn(row, event) for row in applied if _is_about(row, event)]
+        return any(learned)
 
     def _learn(self, row: Mitigation, event: Event) -> bool:
         ok = event.outcome is Outcome.OK
         if row.id in event.mitigation_ids:
-            if ok or event.fault is Fault.MODEL_NOT_FOUND:
+            self._paths[row.id] = (bare(event.requested_model or ""), event.wire)
+            if (ok or event.fault is Fault.MODEL_NOT_FOUND) and _stood_in(row, event):
                 self._stand_in_works.setdefault(row.id, ok)
             return self._stand_in_works.get(row.id) is False
-        if row.id not in self._trickled or event.started_at < (row.applied_at or 0):
+        if (
+            not self._trickles(row)
+            or event.started_at < (row.applied_at or 0)
+            or (passed := _passed(row, event)) is None
+        ):
             return False
-        self._trickled[row.id] = self._trickled[row.id] + 1 if ok else 0
+        self._trickled[row.id] = self.passes(row) + 1 if passed else 0
         return True
 
     async def ping(self, rows: Iterable[Mitigation]) -> dict[str, int]:
         """Passes by row id, of those whose ping is due and was answered; without a key a row goes over to trickling."""
-        due = [row for row in rows if self._is_due(row)]
-        answers = await asyncio.gather(*(self._ask(row) for row in due))
-        for row, answer in zip(due, answers, strict=True):
+        due = [(row, path) for row in rows if self._is_due(row) and (path := self._path(row)) is not None]
+        answers = await asyncio.gather(*(self._ask(row, *path) for row, path in due))
+        for (row, _), answer in zip(due, answers, strict=True):
             if answer is None:
                 self._trickled[row.id] = row.passes
-        return {row.id: row.passes + 1 if answer else 0 for row, answer in zip(due, answers, strict=True)}
+        return {row.id: row.passes + 1 if answer else 0 for (row, _), answer in zip(due, answers, strict=True)}
+
+    def _trickles(self, row: Mitigation) -> bool:
+        return row.id in self._trickled or row.release.get("canary") == "trickle"
 
     def _is_due(self, row: Mitigation) -> bool:
-        if row.state is not MitigationState.APPLIED or row.id in self._trickled or not row.release:
+        if row.state is not MitigationState.APPLIED or self._trickles(row) or not row.release:
             return False
         last = self._pinged_at.setdefault(row.id, self._clock.monotonic())
         return bool(self._clock.monotonic() - last >= row.release["every"])
 
-    async def _ask(self, row: Mitigation) -> bool | None:
-        model = model_of(row.target)
-        answer = await self._probes.ping(model, self._wires.get(model, Wire.OPENAI_CHAT))
+    def _path(self, row: Mitigation) -> tuple[str, Wire] | None:
+        """The model and the wire of the original path; None where nothing has shown yet which model is asked for."""
+        model = soft_kind(row.kind).route(row, None).from_model
+        if not model:
+            return self._paths.get(row.id)
+        return model, self._wires.get(model) or self._paths.get(row.id, (model, Wire.OPENAI_CHAT))[1]
+
+    async def _ask(self, row: Mitigation, model: str, wire: Wire) -> bool | None:
+        answer = await self._probes.ping(model, wire)
         self._pinged_at[row.id] = self._clock.monotonic()
         return answer
+
+
+def _is_about(row: Mitigation, event: Event) -> bool:
+    """Whether the row has changed its way, or would have."""
+    if event.mitigation_ids:
+        return row.id in event.mitigation_ids
+    named = WorkloadClass(name=event.workload) if event.workload else None
+    asked = Asked(model=event.requested_model, client=event.client_key_id, workload=named)
+    return is_for(soft_kind(row.kind).route(row, None), asked)
+
+
+def _stood_in(row: Mitigation, event: Event) -> bool:
+    """Whether it went where the row leads, and not where a class of traffic is led instead."""
+    wanted = str(row.value_wanted)
+    return wanted.endswith(f"/{ANY}") or bare(event.model_id or wanted) == bare(wanted)
+
+
+def _passed(row: Mitigation, event: Event) -> bool | None:
+    """Of a pin, whether it thought as asked; of all else, whether it went well. None: that cannot be told."""
+    if row.kind == PINNING:
+        return event.thinking_match
+    return event.outcome is Outcome.OK

@@ -32,15 +32,15 @@ class UpstreamSettings:
         now = self._clock.now()
         self._writes = [(row.target, row.ended_at or now) for row in rows for _ in range(row.attempts)]
 
-    def has_room(self, row: Mitigation, rows: Iterable[Mitigation]) -> bool:
-        """Whether this hour allows another write. To begin one there must be room for its restore too."""
+    def has_room(self, row: Mitigation, rows: Iterable[Mitigation], most: int = CHANGES_PER_HOUR) -> bool:
+        """Whether this hour allows another write, of `most`. To begin one there must be room for its restore too."""
         hour_ago = self._clock.now() - HOUR_MS
         self._writes = [(target, at) for target, at in self._writes if at > hour_ago]
-        left = CHANGES_PER_HOUR - sum(target == row.target for target, _ in self._writes)
+        left = most - sum(target == row.target for target, _ in self._writes)
         if row.value_before is not None:
             return left > 0
         begun = sum(one.attempts > 0 and (one.applied_at or one.planned_at) > hour_ago for one in rows)
-        return left > 1 and begun < CHANGES_PER_HOUR
+        return left > 1 and begun < most
 
     async def read(self, row: Mitigation, rows: Iterable[Mitigation]) -> Reading:
         """The target's value now. Raises `ManagementFailure`, and ValueError when there is no such setting."""

@@ -5,8 +5,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from daemon.domain.alert import Alert
-from daemon.domain.audit import AuditEntry
+from daemon.domain.audit import AuditEntry, AuditFilter
 from daemon.domain.decision import Decision
+from daemon.domain.drill import DrillReport
 from daemon.domain.event import Event, Source
 from daemon.domain.explanation import Explanation
 from daemon.domain.foreign import Told
@@ -16,12 +17,14 @@ from daemon.domain.rule_figures import RuleFigures
 from daemon.domain.silence import Silence
 from daemon.engine.acknowledge import acknowledge
 from daemon.engine.dispatch import Dispatch
+from daemon.engine.drill import Drill
 from daemon.engine.evaluate import Evaluate
 from daemon.engine.explain import Explain
 from daemon.engine.foreign import Foreign
 from daemon.engine.ingest import Ingest
 from daemon.engine.mitigate import Mitigate
 from daemon.engine.silences import Silences
+from daemon.logic.noting import remark
 from daemon.logic.providers import LONGEST_WINDOW_SECONDS, ProviderFigures, RolledFigures
 from daemon.logic.rollups import coarsest, pieces
 from daemon.ports import Clock, EventQuery, EventStore, Ledger
@@ -47,6 +50,7 @@ class Operate:
         silences: Silences,
         explain: Explain,
         foreign: Foreign,
+        drill: Drill,
         commit: Callable[[Decision], Awaitable[None]],
         figures: ProviderFigures,
         describe: Callable[[], Mapping[str, Any]],
@@ -63,6 +67,7 @@ class Operate:
         self._silences = silences
         self._explain = explain
         self._foreign = foreign
+        self._drill = drill
         self._commit = commit
         self._figures = figures
         self._describe = describe
@@ -118,8 +123,8 @@ class Operate:
     async def notifications(self) -> Sequence[Notification]:
         return await self._ledger.notifications()
 
-    async def audit(self) -> Sequence[AuditEntry]:
-        return await self._ledger.audit()
+    async def audit(self, limit: int, wanted: AuditFilter) -> Sequence[AuditEntry]:
+        return await self._ledger.audit(limit, wanted=wanted)
 
     async def explain(self, alert: str, at: int | None) -> Explanation:
         return await self._explain.at(alert, at)
@@ -150,8 +155,22 @@ class Operate:
     async def expire_silence(self, silence: str, actor: str) -> Silence:
         return await self._silences.expire(silence, actor)
 
-    async def act(self, mitigation: str, action: str, actor: str) -> Mitigation:
-        return await self._mitigate.act(mitigation, action, actor)
+    async def act(
+        self, mitigation: str, action: str, actor: str, seconds: float | None = None, comment: str = ""
+    ) -> Mitigation:
+        now = self._clock.now()
+        row = await self._mitigate.act(
+            mitigation, action, actor, None if seconds is None else now + round(seconds * 1000)
+        )
+        if comment:
+            await self._commit(Decision(audit=(remark(row, actor, action, comment, now),)))
+        return row
+
+    async def start_drill(self, actor: str) -> DrillReport:
+        return await self._drill.start(actor)
+
+    def drill(self) -> DrillReport | None:
+        return self._drill.report
 
     def counters(self) -> Mapping[str, float]:
         return {

@@ -129,11 +129,13 @@ class Stage:
         """A new book, warmed with what is stored."""
         book, warmed, now = self.core.evaluate.open(self._rules[0]), set[int](), self._clock.now()
         seconds = max(book.longest_window_seconds, LONGEST_WINDOW_SECONDS)
+        self.core.credential_figures.forget()
         for event in self._around.events.replay(now - round(seconds * 1000)):
             if event.emitted_at >= now:
                 break
             if not record.is_late(event):
                 book.warm(event)
+                self.core.credential_figures.observe(event)
                 self.core.attribution.recall(event)
                 warmed.add(event.event_id)
         self.core.evaluate.use(book, downtime_ms=record.downtime_ms, warmed=warmed)
@@ -201,6 +203,7 @@ class Stage:
             await self._around.events.append(events, {}, now)
         for event in events:
             self.core.mitigate.observe(event)
+            self.core.credential_figures.observe(event)
         self.core.evaluate.arrived(Arrival(events=events, lost=0))
 
     def _label(self, event: Event) -> Event:

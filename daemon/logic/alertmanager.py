@@ -24,13 +24,18 @@ Json = Mapping[str, Any]
 def payload(
     found: News, message: Message, *, receiver: str, group_key: str, group_by: Sequence[str], public_url: str
 ) -> Json:
-    """The news of a group. A notice about a mitigation alone has no alerts and is not firing."""
+    """The news of a group, with `approvals`, which are ours, where something waits for a human. A notice about a
+    mitigation alone has no alerts and is not firing."""
     alerts = [*ranked(found.firing.values()), *ranked(found.closed.values())]
     told = [_alert(alert, public_url) for alert in alerts[:MOST_ALERTS]]
     labels = _common(one["labels"] for one in told)
     grouped = {_as_theirs(name): labels[_as_theirs(name)] for name in group_by if _as_theirs(name) in labels}
     whole = _whole(told, message, receiver=receiver, group_key=group_key, group_labels=grouped, public_url=public_url)
-    return {**whole, "truncatedAlerts": len(alerts) - len(told)}
+    asked = [
+        {"label": one.label, "method": "POST", "url": one.url, "until": _instant(one.until)}
+        for one in message.approvals
+    ]
+    return {**whole, "truncatedAlerts": len(alerts) - len(told), **({"approvals": asked} if asked else {})}
 
 
 def test(row: Notification, public_url: str) -> Message:

@@ -28,11 +28,13 @@ class Counted:
 def counted(of: Selection, bad: Selection, *, retries: bool) -> Counted:
     """The events among which a rule counts the bad ones.
 
-    A marked retry belongs to its first attempt; canaries count only for a rule that names sources. A caller's own fault
-    counts only where a selection that names faults or statuses means it.
+    A marked retry belongs to its first attempt; canaries count only for a rule that names sources, and the turns of a
+    fire drill only for the rule that is about nothing else. A caller's own fault counts only where a selection that
+    names faults or statuses means it.
     """
     names = of.names | bad.names
     any_source, any_attempt = "source" in names, retries or "attempt" in names
+    is_drilled = of.wanted.get("source") == Source.DRILL
     means_faults = [one for one in (of, bad) if one.names & _TELLS_FAULTS]
 
     def is_counted(event: Event) -> bool:
@@ -40,6 +42,7 @@ def counted(of: Selection, bad: Selection, *, retries: bool) -> Counted:
             (event.outcome is Outcome.OK or event.outcome is Outcome.FAILED)
             and event.wire is not Wire.OTHER
             and (any_source or event.source is Source.CLIENT)
+            and (is_drilled or event.source is not Source.DRILL)
             and (any_attempt or event.attempt == 0)
             and of(event)
             and (event.fault not in CALLER_FAULTS or any(means(event) for means in means_faults))

@@ -12,7 +12,8 @@ applied       read           → abandoned                         → restoring
 restoring     read           → restored                          write back again        → abandoned
 
 A planned row that nobody wants any more is dropped, an applied one that is wanted stays; neither is read for it. Soft
-rows need no reading at all: `routes.json` is made of the applied ones.
+rows need no reading at all: `routes.json` is made of the applied ones. What can be done and not undone is written once,
+whatever was read, and has ended when it is as wanted.
 """
 
 from collections.abc import Mapping
@@ -21,12 +22,16 @@ from enum import Enum, auto
 from typing import Any
 
 from daemon.domain.mitigation import Mitigation, MitigationState
+from daemon.logic.proof import did_not_help
 
 WRITES = 2
 """How often a value is written before we believe that the upstream does not take it."""
 
 OURSELVES = "daemon"
 """Who holds a row after whose write other settings were different too: until its `release` no setting is written."""
+
+DONE = "done: there is nothing to give back"
+OVERRULED = "a more severe alert wants it otherwise"
 
 State = MitigationState
 
@@ -73,19 +78,41 @@ def over(row: Mitigation, *, owned: bool, now: int) -> str | None:
     return None if owned else "no alert wants it any more"
 
 
-def step(row: Mitigation, *, ending: str | None, reading: Reading | None, now: int) -> Step:
-    """The next step of an open row; `ending` says why it is wanted no more, None that it is wanted."""
+def was_overruled(outcome: str | None) -> bool:
+    """Whether it made way for another value of the same target: that is no reason to wait."""
+    return outcome is not None and outcome.startswith(OVERRULED)
+
+
+def held_no_more(row: Mitigation, now: int) -> Mitigation | None:
+    """The row without its hold when the time of that is over, with a note that says so; None while nothing is over."""
+    if row.held_by is None or row.hold_expires_at is None or now < row.hold_expires_at:
+        return None
+    return replace(row, held_by=None, hold_expires_at=None, note=f"the hold of {row.held_by} ended by itself")
+
+
+def kept(row: Mitigation, reading: Reading, now: int) -> Step:
+    """An applied row that is wanted, looked at again: an upstream that started anew has our value, or a human's."""
+    return Step(row=row) if _same(reading.value, row.value_wanted) else _abandoned(row, now)
+
+
+def step(row: Mitigation, *, ending: str | None, reading: Reading | None, now: int, one_way: bool = False) -> Step:
+    """The next step of an open row; `ending` says why it is wanted no more, None that it is wanted.
+
+    `one_way`: there is nothing to give back once it is done.
+    """
     if row.state is State.PLANNED and ending is not None:
         return _end(row, State.NOT_NEEDED, f"dropped, nothing was changed: {ending}", now)
     if row.state is State.APPLIED and ending is None:
         return Step(row=row)
     if row.soft:
-        return _applied(row, now) if ending is None else _end(row, State.RESTORED, ending, now)
+        return _applied(row, now) if ending is None else _end(row, _undone(ending), ending, now)
     seen = None if reading is None else _seen(row, reading)
     if reading is None or seen is None:
         return Step(row=row, do=Do.READ)
     match row.state, seen:
-        case State.PLANNED, _Seen.OURS:
+        case State.WRITING, _Seen.OURS if one_way:
+            return _verified(_end(replace(row, applied_at=now), State.RESTORED, DONE, now), reading)
+        case State.PLANNED, _Seen.OURS if not one_way:
             return _end(row, State.NOT_NEEDED, "it was already as wanted", now)
         case State.PLANNED, _:
             return _write(row, reading)
@@ -100,8 +127,8 @@ def step(row: Mitigation, *, ending: str | None, reading: Reading | None, now: i
         case _, _Seen.OURS:
             return _write_back(row, reading, ending)
         case State.RESTORING, _Seen.BEFORE:
-            return _verified(_end(row, State.RESTORED, row.outcome or "restored", now), reading)
-    return _end(row, State.ABANDONED, "somebody else changed it meanwhile: it was left as it is", now)
+            return _verified(_end(row, _undone(row.outcome), row.outcome or "restored", now), reading)
+    return _abandoned(row, now)
 
 
 def moved(row: Mitigation, reading: Reading) -> list[str]:
@@ -147,9 +174,18 @@ def _write_back(row: Mitigation, reading: Reading, ending: str | None) -> Step:
         state=State.RESTORING,
         config_fingerprints=reading.fingerprints,
         attempts=row.attempts + 1,
-        outcome=ending or row.outcome,
+        outcome=row.outcome if row.state is State.RESTORING else ending,
     )
     return Step(row=written, do=Do.WRITE, value=row.value_before)
+
+
+def _undone(ending: str | None) -> State:
+    """What did not help has failed, though it was undone as well."""
+    return State.FAILED if did_not_help(ending) else State.RESTORED
+
+
+def _abandoned(row: Mitigation, now: int) -> Step:
+    return _end(row, State.ABANDONED, "somebody else changed it meanwhile: it was left as it is", now)
 
 
 def _applied(row: Mitigation, now: int) -> Step:

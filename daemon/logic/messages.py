@@ -5,7 +5,7 @@ A message tells some alerts in full, more of them in a line each, and how many t
     codex: 18 of 212 turns were rate limited (8.5%, at least 5.4%)    what, where, how bad
     critical since 2026-11-24 09:55 UTC, over 10m                     since when
     94% of failures: credential c3f1, stream; 2% of the rest          what the failures have in common
-    fallback: applied (model_alias:spark → gpt-5.3-codex, auto)       what was done about it
+    fallback: applied (model_alias:spark → gpt-5.3-codex, auto)       what was done about it, and whether it helped
     Do: http://nas:8319/docs/runbook.md#repeated-429                  what to do now
     Why: runbookd explain ProviderRateLimited
     http://nas:8319/#alert-5b1f…                                      where to look
@@ -14,12 +14,12 @@ Words that others made up are cleaned (`plain_text`) and never formatted again. 
 row: a message that comes twice has the same one.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from daemon.domain.alert import Alert, ResolvedBecause, Severity
 from daemon.domain.mitigation import Effect, Mitigation, MitigationState, Mode
-from daemon.domain.notification import Message, Notification, NotificationReason
+from daemon.domain.notification import Approval, Message, Notification, NotificationReason
 from daemon.domain.units import say_duration, say_ratio
 from daemon.logic.common_cause import NOTHING_SEEN, Evidence
 from daemon.logic.grouping import Story
@@ -36,6 +36,8 @@ MOST_IN_FULL = 3
 MOST_IN_LINES = 10
 MOST_MEASURES = 3
 """Of one alert."""
+MOST_APPROVALS = 3
+"""Of one message: more buttons than that no service shows."""
 
 RESOLVED = "resolved"
 KINDS = {Severity.CRITICAL: "failure", Severity.WARNING: "warning"}
@@ -57,6 +59,14 @@ DONE = {
     MitigationState.UNKNOWN: "in an unknown state",
 }
 NOT_DONE = {Mode.ASK: "waits for approval", Mode.SHADOW: "would be applied"}
+
+ApprovalLink = Callable[[Mitigation], str]
+"""The address that approves what was asked for; empty where there is none."""
+
+
+def no_link(_: Mitigation) -> str:
+    """Where nothing can be approved by a link."""
+    return ""
 
 
 def ranked(stories: Iterable[Story]) -> list[Alert]:
@@ -91,6 +101,7 @@ def compose(
     public_url: str,
     evidence: Mapping[str, Evidence] = NOTHING_SEEN,
     row_id: str = "",
+    link: ApprovalLink = no_link,
 ) -> Message:
     """The message about a group: what fires, what has ended, what was done about it, and where to look.
 
@@ -98,13 +109,36 @@ def compose(
     episode.
     """
     firing, closed = ranked(found.firing.values()), ranked(found.closed.values())
-    told = _Telling(found, mitigations, notices, public_url, evidence)
-    body = _fitted(told.blocks(), told.footer(row_id))
+    measures = tuple(mitigations)
+    told = _Telling(found, measures, notices, public_url, evidence)
+    body, approvals = _fitted(told.blocks(), told.footer(row_id)), _approvals(measures, link)
     if found.reason is NotificationReason.MITIGATION:
-        return Message(title=notices[-1].title, body=body, kind="info")
+        return Message(title=notices[-1].title, body=body, kind="info", approvals=approvals)
     if not firing:
         return Message(title=title_of(RESOLVED, closed), body=body, kind="success")
-    return Message(title=title_of(firing[0].severity, firing), body=body, kind=KINDS[firing[0].severity])
+    title, kind = title_of(firing[0].severity, firing), KINDS[firing[0].severity]
+    return Message(title=title, body=body, kind=kind, approvals=approvals)
+
+
+def with_links(message: Message) -> str:
+    """The body with what waits for approval as links, above where to look."""
+    links = "\n".join(f"{one.label} (until {_instant(one.until)}): {one.url}" for one in message.approvals)
+    if not links:
+        return message.body
+    told, gap, footer = message.body.rpartition("\n\n")
+    return f"{told}\n\n{links}{gap}{footer}" if gap else f"{links}\n\n{message.body}"
+
+
+def _approvals(mitigations: Iterable[Mitigation], link: ApprovalLink) -> tuple[Approval, ...]:
+    asked = [(row, until, url) for row in mitigations if (until := _asked_until(row)) and (url := link(row))]
+    return tuple(
+        Approval(label=f"Approve {clean(row.name)}", until=until, url=url) for row, until, url in asked[:MOST_APPROVALS]
+    )
+
+
+def _asked_until(mitigation: Mitigation) -> int | None:
+    """Until when a human may approve it (epoch ms); None where there is nothing to approve."""
+    return mitigation.approve_until if mitigation.mode is Mode.ASK else None
 
 
 class _Telling:
@@ -216,21 +250,41 @@ def _fitted(blocks: Iterable[str], footer: str) -> str:
 
 
 def say_mitigation(mitigation: Mitigation) -> str:
-    """`fallback: applied (model_alias:spark → gpt-5.3-codex, auto), until 2026-11-24 10:30 UTC at the latest`."""
+    """`fallback: applied (model_alias:spark → gpt-5.3-codex, auto), until 2026-11-24 10:30 UTC at the latest`, and
+    whether it helped."""
     facts = [_change(mitigation), mitigation.mode]
     if mitigation.effect is not Effect.EXPECTED:
         facts.append(_EFFECTS[mitigation.effect])
-    outcome = f", {clean(mitigation.outcome)}" if mitigation.outcome else ""
-    return f"{clean(mitigation.name)}: {_done(mitigation)}{outcome} ({', '.join(facts)}){_next(mitigation)}"
+    done = f"{clean(mitigation.name)}: {_done(mitigation)}{_outcome(mitigation)}"
+    return f"{done} ({', '.join(facts)}){_next(mitigation)}{_helped(mitigation)}"
+
+
+def _outcome(mitigation: Mitigation) -> str:
+    if mitigation.outcome and not _has_own_words(mitigation):
+        return f", {clean(mitigation.outcome)}"
+    return ""
 
 
 def _next(mitigation: Mitigation) -> str:
     """When it ends, or what a person must do."""
-    if mitigation.state is MitigationState.PLANNED and mitigation.mode is Mode.ASK:
-        return f": runbookd mitigations approve {clean(mitigation.name)}"
+    if until := _asked_until(mitigation):
+        return f", until {_instant(until)}: runbookd mitigations approve {clean(mitigation.id)}"
+    if mitigation.state is MitigationState.APPLIED and mitigation.hold_expires_at:
+        return f", until {_instant(mitigation.hold_expires_at)}"
     if mitigation.state is MitigationState.APPLIED and mitigation.expires_at and not mitigation.held_by:
         return f", until {_instant(mitigation.expires_at)} at the latest"
     return ""
+
+
+def _helped(mitigation: Mitigation) -> str:
+    """The proof, the turns it saved, and what people should know beside."""
+    turns = mitigation.saved_turns
+    parts = [
+        clean(mitigation.proof, LONGEST_LINE),
+        f"{turns:,} {'turn' if turns == 1 else 'turns'} went well through it" if turns else "",
+        clean(mitigation.note, LONGEST_LINE),
+    ]
+    return "".join(f"; {part}" for part in parts if part)
 
 
 _EFFECTS = {
@@ -250,9 +304,18 @@ def _change(mitigation: Mitigation) -> str:
 
 def _done(mitigation: Mitigation) -> str:
     done = DONE[mitigation.state]
-    if mitigation.state is MitigationState.PLANNED:
+    if mitigation.state is MitigationState.PLANNED or _asked_until(mitigation):
         done = NOT_DONE.get(mitigation.mode, done)
+    elif mitigation.state is MitigationState.NOT_NEEDED and mitigation.mode is Mode.ASK:
+        done = "approved"
+    elif _has_own_words(mitigation):
+        done = clean(mitigation.outcome or done)
     return f"{done}, held by {clean(mitigation.held_by)}" if mitigation.held_by else done
+
+
+def _has_own_words(mitigation: Mitigation) -> bool:
+    """What was not needed says why, and what was asked for has its own word until somebody answers."""
+    return mitigation.state is MitigationState.NOT_NEEDED and mitigation.outcome is not None
 
 
 def _name(alert: Alert) -> str:

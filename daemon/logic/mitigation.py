@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Protocol, cast
 
+from daemon.domain.capabilities import Capabilities
 from daemon.domain.credential import CredentialFile
 from daemon.domain.mitigation import Call, Effect, Mitigation
 from daemon.domain.soft_routing import SoftRoute
@@ -22,6 +23,8 @@ class Change:
     effect: Effect = Effect.EXPECTED
     inert: bool = False
     """Known to be ignored by this upstream: noted, not written."""
+    obstacle: str = ""
+    """Why it cannot be done on this upstream, in words; empty where nothing is known against it."""
     release: Mapping[str, Any] = field(default_factory=dict)
     verify: Mapping[str, Any] = field(default_factory=dict)
 
@@ -37,6 +40,8 @@ class About:
     """Names of credentials that fail, the worst first."""
     credentials: tuple[CredentialFile, ...] = ()
     """All that the upstream lists."""
+    capabilities: Capabilities = field(default_factory=Capabilities)
+    """What the upstream was seen to be able to do."""
 
 
 class MitigationKind(Protocol):
@@ -77,6 +82,11 @@ class UpstreamKind(MitigationKind, Protocol):
 def kind_of(name: str) -> MitigationKind:
     """The plug-in of that name."""
     return cast(MitigationKind, import_module(f"{mitigations.__name__}.{name}"))
+
+
+def is_one_way(name: str) -> bool:
+    """Whether there is nothing to give back once a change of this kind is done."""
+    return bool(getattr(kind_of(name), "ONE_WAY", False))
 
 
 def soft_kind(name: str) -> SoftKind:

@@ -97,7 +97,7 @@ def repetition(group_key: str, told: Told | None, present: Stories, route: Route
 def notice(group_key: str, mitigation: Mitigation, about: Alert | None, route: Route, now: int) -> Notification:
     """The row for what became of a mitigation; its words are set now, for it is in the past."""
     at = mitigation.ended_at or mitigation.applied_at or mitigation.planned_at
-    what = (mitigation.id, mitigation.state, mitigation.held_by or "")
+    what = (mitigation.id, mitigation.state, mitigation.held_by or "", *filter(None, (mitigation.note,)))
     return Notification(
         id=row_id(group_key, NotificationReason.MITIGATION, what, at),
         receiver=route.receiver,

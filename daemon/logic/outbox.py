@@ -57,10 +57,15 @@ class Outbox:
     """Everything that dispatch knows; rows and facts come in with decisions, messages go out."""
 
     def __init__(
-        self, alerts: Callable[[], Sequence[Alert]], mitigations: Callable[[], Sequence[Mitigation]], public_url: str
+        self,
+        alerts: Callable[[], Sequence[Alert]],
+        mitigations: Callable[[], Sequence[Mitigation]],
+        public_url: str,
+        link: messages.ApprovalLink = messages.no_link,
     ) -> None:
         self._incidents = Incidents(alerts, mitigations)
         self._public_url = public_url
+        self._link = link
         self._config = AlertsConfig()
         self._queued: dict[str, dict[str, Notification]] = {}
         self._told: dict[str, Told] = {}
@@ -298,7 +303,7 @@ class Outbox:
         since = told.at if told else min((story.opened_at for story in shown), default=0)
         notices = [row for row in rows if row.reason is NotificationReason.MITIGATION]
         measures = self._incidents.measures(shown, since)
-        message = messages.compose(found, measures, notices, self._public_url, evidence, rows[-1].id)
+        message = messages.compose(found, measures, notices, self._public_url, evidence, rows[-1].id, self._link)
         message = self._flaps.mark(message, found, told)
         message = self._for_programs(
             marked(message, errand.group_key), found, receiver.name, errand.group_key, rows[-1]

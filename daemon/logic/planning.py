@@ -1,36 +1,28 @@
 """Planning: which of the changes that are wanted may be begun now, and a word about each that may not."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from hashlib import sha256
+from dataclasses import replace
 from itertools import pairwise
-from typing import Any
 
 from daemon.domain.alert import Alert
 from daemon.domain.alerts_config import AlertsConfig
 from daemon.domain.audit import AuditEntry
 from daemon.domain.decision import Decision
-from daemon.domain.mitigation import Effect, Mitigation, MitigationState, Mode
-from daemon.logic.mitigation import Change, kind_of
+from daemon.domain.mitigation import Mitigation, MitigationState, Mode
+from daemon.logic.blast_radius import Refusal
+from daemon.logic.choosing import choose
+from daemon.logic.journal import was_overruled
+from daemon.logic.new_rows import new_row, panic, unless
+from daemon.logic.noting import entry, note
+from daemon.logic.owning import not_done
+from daemon.logic.proof import did_not_help
+from daemon.logic.situation import Situation
 from daemon.logic.wishes import FALLBACK, Wish, lines, wishes
 
 LONGEST_COOL_OFF_SECONDS = 7200.0
+HOUR_MS = 3_600_000
 
 State = MitigationState
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
-    """What a plan is made from; `rows` are the journal, newest first."""
-
-    config: AlertsConfig
-    rows: Sequence[Mitigation] = ()
-    ceiling: Mode = Mode.AUTO
-    has_management: bool = True
-    served: frozenset[str] | None = None
-    """The upstream's models; None when they are not known."""
-    refused: frozenset[str] = frozenset()
-    """Models that the upstream said it does not serve."""
 
 
 def plan(situation: Situation, alerts: Iterable[Alert], now: int) -> Decision:
@@ -38,50 +30,63 @@ def plan(situation: Situation, alerts: Iterable[Alert], now: int) -> Decision:
 
     A row that is not to be carried out is ended from the start; there is one of them per episode.
     """
-    begun: dict[str, Mitigation] = {}
-    audit: list[AuditEntry] = []
-    open_targets = {row.target for row in situation.rows if row.state.is_open}
+    draft = _Draft(situation, now)
     for alert in sorted(alerts, key=lambda alert: -alert.severity.rank):
-        audit += _unlisted(situation.config, alert, now)
-        for wish in wishes(situation.config, alert):
-            target = wish.change.target
-            if target in begun:
-                begun[target] = replace(begun[target], owners=_with(begun[target].owners, wish.owner))
-            elif target not in open_targets and (made := _begin(situation, wish, now)) is not None:
-                if isinstance(made, Mitigation):
-                    begun[target] = made
-                    audit.append(entry(made, wish.actor, "planned", now))
-                else:
-                    audit.append(note(wish.actor, target, made, now, wish.owner, wish.since))
-    return Decision(mitigations=tuple(begun.values()), audit=tuple(audit))
+        draft.audit += _unlisted(situation.config, alert, now)
+        for wish in wishes(situation.config, alert, situation.about(alert)):
+            draft.add(wish)
+    return Decision(mitigations=tuple(draft.begun.values()), audit=tuple(draft.audit))
+
+
+class _Draft:
+    """A plan in the making: `begun` are new rows by target."""
+
+    def __init__(self, situation: Situation, now: int) -> None:
+        self._situation = situation
+        self._now = now
+        self._open = {row.target: row for row in situation.rows if row.state.is_open}
+        self._panicking: set[str] = set()
+        self.begun: dict[str, Mitigation] = {}
+        self.audit: list[AuditEntry] = []
+
+    def add(self, wish: Wish) -> None:
+        """Takes one wish into account, after those that are more severe."""
+        taken = self.begun.get(wish.change.target) or self._open.get(wish.change.target)
+        if taken is None:
+            self._begin(wish)
+        elif taken.value_wanted is not None and taken.value_wanted not in wish.change.choices:
+            self._disagree(wish, taken)
+        elif taken.target in self.begun:
+            self.begun[taken.target] = replace(taken, owners=_with(taken.owners, wish.owner))
+
+    def _begin(self, wish: Wish) -> None:
+        made = _begin(self._situation, wish, self._situation.with_rows(self.begun.values()), self._now)
+        if isinstance(made, Refusal) and made.panic and wish.owner not in self._panicking:
+            self._panicking.add(wish.owner)  # once for all that it asks for
+            made = _unless_said(self._situation, wish, panic(self._situation, wish, made, self._now))
+        if isinstance(made, Mitigation):
+            self.begun[made.target] = made
+            self.audit.append(entry(made, wish.actor, "planned", self._now))
+        elif made is not None:
+            self._say(wish, made.words)
+
+    def _disagree(self, wish: Wish, taken: Mitigation) -> None:
+        """Whoever had the target first keeps it, and in one plan that is the more severe one; it is noted and told."""
+        if wish.owner in taken.owners:
+            return
+        text = not_done(wish.actor.partition(":")[2], taken, wish.change.choices[0])
+        self._say(wish, text)
+        if taken.target in self.begun:
+            self.begun[taken.target] = replace(taken, note=text)
+
+    def _say(self, wish: Wish, words: str) -> None:
+        self.audit.append(note(wish.actor, wish.change.target, words, self._now, wish.owner, wish.since))
 
 
 def begin(situation: Situation, wish: Wish, now: int) -> Mitigation | str:
     """The row of a wish that was granted by a human, whatever the mode and the past; or why there can be none."""
-    chosen = _choose(situation, wish.change)
-    return chosen if isinstance(chosen, str) else _row(wish, *chosen, Mode.AUTO, now)
-
-
-def entry(row: Mitigation, actor: str, action: str, now: int) -> AuditEntry:
-    """What was done to a row, for the audit."""
-    back = row.state in (State.RESTORING, State.RESTORED)
-    return AuditEntry(
-        id="a" + _hash(row.id, action, now, row.attempts),
-        at=now,
-        actor=actor,
-        subject=row.target,
-        action=action,
-        before=row.value_wanted if back else row.value_before,
-        after=row.value_before if back else row.value_wanted,
-        reason=row.evidence,
-        outcome=row.outcome or row.state.value,
-    )
-
-
-def note(actor: str, subject: str, text: str, now: int, *episode: object) -> AuditEntry:
-    """What was not done, and why. Its id is the same throughout an episode: it is said once."""
-    name = "a" + _hash(actor, subject, text, *episode)
-    return AuditEntry(id=name, at=now, actor=actor, subject=subject, action="noted", outcome=text)
+    chosen = choose(situation, wish, situation.with_rows(()))
+    return chosen.words if isinstance(chosen, Refusal) else new_row(situation, wish, chosen, Mode.AUTO, now)
 
 
 def cool_until(past: Iterable[Mitigation]) -> int:
@@ -98,81 +103,44 @@ def cool_until(past: Iterable[Mitigation]) -> int:
     return ended_at + round(min(latest.cool_off * 2.0**quick, LONGEST_COOL_OFF_SECONDS) * 1000)
 
 
-def _begin(situation: Situation, wish: Wish, now: int) -> Mitigation | str | None:
+def _begin(situation: Situation, wish: Wish, rows: Sequence[Mitigation], now: int) -> Mitigation | Refusal | None:
     past = [row for row in situation.rows if row.target == wish.change.target]
-    chosen = _choose(situation, wish.change)
-    if isinstance(chosen, str):
+    tried = {row.value_wanted for row in past if did_not_help(row.outcome) and _is_of(row, wish)}
+    chosen = choose(situation, wish, rows, tried)
+    if isinstance(chosen, Refusal):
         return chosen
-    mode = situation.config.mode.soft if wish.change.soft else situation.config.mode.upstream
-    row = _row(wish, *chosen, min(mode, situation.ceiling, key=lambda one: one.rank), now)
-    if now < cool_until(past) or any(other.id == row.id or _answers(other, row, wish.since) for other in past):
+    if now < cool_until(past):
         return None
-    return _unless(situation, wish.change, row)
+    if wish.change.soft and sum(_began_at(row) > now - HOUR_MS for row in past) >= wish.options.max_changes_per_hour:
+        return Refusal(words="there were as many changes in this hour as there may be")
+    mode = situation.config.mode.soft if wish.change.soft else situation.config.mode.upstream
+    row = new_row(situation, wish, chosen, min(mode, situation.ceiling, key=lambda one: one.rank), now)
+    return _unless_said(situation, wish, unless(situation, wish, row))
 
 
-def _answers(past: Mitigation, row: Mitigation, since: int) -> bool:
+def _unless_said(situation: Situation, wish: Wish, row: Mitigation) -> Mitigation | None:
+    past = (other for other in situation.rows if other.target == row.target)
+    return None if any(other.id == row.id or _answers(other, row, wish) for other in past) else row
+
+
+def _answers(past: Mitigation, row: Mitigation, wish: Wish) -> bool:
     """Whether an ended row says all there is to say about a new one in this episode; what we restored may recur."""
-    same = past.mode is row.mode and past.value_wanted == row.value_wanted and row.owners[0] in past.owners
-    return same and not _is_ours(past) and past.planned_at >= since
+    same = past.mode is row.mode and past.value_wanted == row.value_wanted
+    return same and not _is_ours(past) and _is_of(past, wish)
+
+
+def _is_of(past: Mitigation, wish: Wish) -> bool:
+    """Of this episode of the alert."""
+    return wish.owner in past.owners and past.planned_at >= wish.since
 
 
 def _is_ours(row: Mitigation) -> bool:
-    """We restored it of ourselves, and nobody reverted it."""
-    return row.state is State.RESTORED and row.held_by is None
+    """We restored it of ourselves, and nobody reverted it, nor did a more severe alert want it otherwise."""
+    return row.state is State.RESTORED and row.held_by is None and not was_overruled(row.outcome)
 
 
-def _unless(situation: Situation, change: Change, row: Mitigation) -> Mitigation:
-    """The row, or the row ended at once by what stands against it."""
-    words = kind_of(row.kind).say(row.target, row.value_wanted)
-    if change.inert:
-        return _ended(row, State.NOT_NEEDED, f"noted, not written, for this upstream ignores it: would {words}")
-    if row.mode is Mode.SHADOW:
-        return _ended(row, State.NOT_NEEDED, f"would {words}")
-    if row.mode is Mode.ASK:
-        return _ended(row, State.NOT_NEEDED, f"would {words}, and needs approval")
-    if not row.soft and not situation.has_management:
-        return _ended(row, State.FAILED, f"would {words}, but UPSTREAM_MANAGEMENT_KEY is not set")
-    return row
-
-
-def _ended(row: Mitigation, state: State, outcome: str) -> Mitigation:
-    return replace(row, state=state, outcome=outcome, ended_at=row.planned_at)
-
-
-def _choose(situation: Situation, change: Change) -> tuple[Any, Effect] | str:
-    """The value to set and what is known of its effect. Nothing is led to a model that is led away itself."""
-    if not change.soft:
-        return change.choices[0], change.effect
-    led_away = {row.target for row in situation.rows if row.state.is_open} | {change.target}
-    left = [model for model in change.choices if f"model_alias:{model}" not in led_away]
-    left = [model for model in left if model not in situation.refused]
-    if situation.served is None and left:
-        return left[0], Effect.UNVERIFIED
-    found = next((model for model in left if model in (situation.served or ())), None)
-    return (found, change.effect) if found else f"nothing is served that may stand in: {', '.join(change.choices)}"
-
-
-def _row(wish: Wish, value: Any, effect: Effect, mode: Mode, now: int) -> Mitigation:
-    change, options = wish.change, wish.options
-    return Mitigation(
-        id="m" + _hash(change.target, now),
-        name=wish.name,
-        kind=options.kind,
-        target=change.target,
-        state=State.PLANNED,
-        mode=mode,
-        soft=change.soft,
-        owners=(wish.owner,),
-        value_wanted=value,
-        planned_at=now,
-        hold=options.hold,
-        cool_off=options.cool_off,
-        max_hold=options.max_hold,
-        release=change.release,
-        verify=change.verify,
-        effect=effect,
-        evidence=wish.evidence,
-    )
+def _began_at(row: Mitigation) -> int:
+    return 0 if row.applied_at is None else row.applied_at
 
 
 def _unlisted(config: AlertsConfig, alert: Alert, now: int) -> list[AuditEntry]:
@@ -186,7 +154,3 @@ def _unlisted(config: AlertsConfig, alert: Alert, now: int) -> list[AuditEntry]:
 
 def _with(owners: tuple[str, ...], owner: str) -> tuple[str, ...]:
     return owners if owner in owners else (*owners, owner)
-
-
-def _hash(*parts: object) -> str:
-    return sha256("\x1f".join(map(str, parts)).encode()).hexdigest()[:10]

@@ -19,7 +19,11 @@ def from_suffix(model: str | None) -> ThinkingSetting | None:
     """`model(high)`, `model(8192)`, `model(none)`, `model(auto)`, `model(-1)`; a word nobody knows says nothing."""
     if model is None or not model.endswith(")"):
         return None
-    word = split_suffix(model)[1].strip()
+    return from_word(split_suffix(model)[1].strip())
+
+
+def from_word(word: str) -> ThinkingSetting | None:
+    """A level by name, or a budget in digits."""
     if re.fullmatch(r"-?[0-9]{1,15}", word):
         return from_budget(int(word))
     return from_level(word)

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from daemon.domain.event import Wire
 from daemon.domain.facts import RequestFacts, ResponseFacts
+from daemon.domain.thinking import ThinkingSetting
 from daemon.logic.json_peek import DECODE_ERRORS, last_member, mended, text
 
 
@@ -37,6 +38,9 @@ class WireProtocol(Protocol):
 
     def with_model(self, target: bytes, body: bytes, model: str) -> tuple[bytes, bytes]:
         """Request target and body with the model replaced and not one other byte changed."""
+
+    def with_thinking(self, target: bytes, body: bytes, thinking: ThinkingSetting) -> tuple[bytes, bytes]:
+        """Request target and body with the wire's own field for thinking set, whatever stood there."""
 
     def error_body(self, status: int, reason: str, message: str) -> bytes:
         """An error of our own in the wire's own JSON shape; `reason` starts with `runbookd_`."""

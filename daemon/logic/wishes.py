@@ -1,12 +1,14 @@
 """Wishes: which changes the firing alerts ask for, and who wants a change that was made."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from daemon.domain.alert import Alert
 from daemon.domain.alerts_config import AlertsConfig, MitigationOptions
+from daemon.domain.capabilities import Capabilities
 from daemon.domain.credential import CredentialFile
-from daemon.domain.mitigation import Mitigation
+from daemon.domain.event import Event
+from daemon.domain.sample import Query
 from daemon.logic.mitigation import About, Change, kind_of
 from daemon.logic.mitigations.model_alias import ModelAlias
 
@@ -27,6 +29,8 @@ class Wish:
     actor: str
     since: int
     evidence: str = ""
+    alert: Alert | None = None
+    """Whose wish it is, unless it is a human's."""
 
 
 def bare(model: str) -> str:
@@ -52,10 +56,27 @@ def options_of(config: AlertsConfig, name: str, models: Iterable[str]) -> list[M
     return [ModelAlias.model_validate({"from": line, "to": config.fallbacks[line]}) for line in named]
 
 
-def about(alert: Alert, failing: Sequence[str] = (), credentials: Sequence[CredentialFile] = ()) -> About:
+def about(
+    alert: Alert,
+    failing: Sequence[str] = (),
+    credentials: Sequence[CredentialFile] = (),
+    capabilities: Capabilities | None = None,
+) -> About:
     """What one alert is about; `failing` are names of credentials, the worst first."""
-    provider_key = dict(alert.labels).get("provider_key")
-    return About(models=alert.models, provider_key=provider_key, failing=tuple(failing), credentials=tuple(credentials))
+    return About(
+        models=alert.models,
+        provider_key=dict(alert.labels).get("provider_key"),
+        failing=tuple(failing),
+        credentials=tuple(credentials),
+        capabilities=capabilities or Capabilities(),
+    )
+
+
+def query_of(config: AlertsConfig, alert: Alert) -> Query | None:
+    """Which events the alert's rule counts; None where it counts something else, or is not there any more."""
+    rule = next((rule for rule in config.rules if rule.alert == alert.alert), None)
+    query = None if rule is None else rule.query(config.selections)
+    return query if query is not None and query.origin is Event else None
 
 
 def wishes(config: AlertsConfig, alert: Alert, of: About | None = None) -> Iterator[Wish]:
@@ -63,9 +84,10 @@ def wishes(config: AlertsConfig, alert: Alert, of: About | None = None) -> Itera
     since = alert.since if alert.fired_at is None else alert.fired_at
     actor = f"rule:{alert.alert}"
     for name in alert.mitigate:
-        yield from wishes_for(
+        for wish in wishes_for(
             config, name, of or about(alert), owner=alert.fingerprint, actor=actor, since=since, evidence=alert.summary
-        )
+        ):
+            yield replace(wish, alert=alert)
 
 
 def wishes_for(
@@ -87,37 +109,29 @@ def wishes_for(
 
 def led_away(config: AlertsConfig) -> frozenset[str]:
     """The models that may be led away."""
-    found = _options(config, {*config.mitigations, FALLBACK})
+    found = all_options(config, {*config.mitigations, FALLBACK})
     return frozenset(options.from_ for options in found if isinstance(options, ModelAlias))
+
+
+def stand_ins(config: AlertsConfig) -> frozenset[str]:
+    """The models that may be led away, and those that may stand in."""
+    found = all_options(config, {*config.mitigations, FALLBACK})
+    return frozenset(model for one in found if isinstance(one, ModelAlias) for model in (one.from_, *one.to))
 
 
 def targets(config: AlertsConfig, names: Iterable[str]) -> frozenset[str]:
     """The targets of mitigations of these names that are known beforehand."""
     of = About(models=tuple(config.fallbacks))
-    found = _options(config, names)
+    found = all_options(config, names)
     return frozenset(change.target for options in found for change in kind_of(options.kind).plan(options, of))
 
 
 def reaches(config: AlertsConfig, names: Iterable[str], kind: str, target: str) -> bool:
     """Whether mitigations of these names can change a target of this kind, whatever they are about."""
-    found = _options(config, names)
+    found = all_options(config, names)
     return any(options.kind == kind and kind_of(kind).reaches(options, target) for options in found)
 
 
-def _options(config: AlertsConfig, names: Iterable[str]) -> list[MitigationOptions]:
-    """Whatever the models."""
+def all_options(config: AlertsConfig, names: Iterable[str]) -> list[MitigationOptions]:
+    """What mitigations of these names stand for, whatever the models."""
     return [options for name in names for options in options_of(config, name, config.fallbacks)]
-
-
-def owners(config: AlertsConfig, row: Mitigation, firing: Iterable[Alert]) -> tuple[str, ...]:
-    """Who wants an open row now: a human who asked for it, and each firing alert that asks for its target.
-
-    An owner stays one whichever models it is about by now: what was led away shows no failures any more.
-    """
-    wanting = {
-        alert.fingerprint
-        for alert in firing
-        if reaches(config, alert.mitigate, row.kind, row.target)
-        and (alert.fingerprint in row.owners or any(wish.change.target == row.target for wish in wishes(config, alert)))
-    }
-    return (*(owner for owner in row.owners if owner.startswith(HUMAN)), *sorted(wanting))

@@ -11,6 +11,7 @@ from daemon.app.control_plane import ControlPlane
 from daemon.app.places import Places
 from daemon.app.shelf import scan
 from daemon.domain.alert import AlertState, EpisodeChange, EpisodeStep, Severity
+from daemon.domain.audit import EVERYTHING
 from daemon.domain.decision import Decision
 from tests.fakes.clock import FakeClock
 from tests.logic.timeline import an_alert
@@ -52,7 +53,11 @@ async def test_killed_after_it_was_told_a_silence_and_an_acknowledgement_hold(tm
     assert plane._dispatch._outbox.errands() == []
     await plane.operations.expire_silence(silence.id, "human:jo")
     assert len(plane._dispatch._outbox.errands()) == 1
-    assert [entry.action for entry in await plane.operations.audit()] == ["expire", "acknowledge", "silence"]
+    assert [entry.action for entry in await plane.operations.audit(10, EVERYTHING)] == [
+        "expire",
+        "acknowledge",
+        "silence",
+    ]
     for one in (plane, killed):
         await one.stop()
         await one._store.close()

@@ -42,7 +42,7 @@ def check(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Captur
 def test_without_a_file_it_is_that_of_the_settings(check: Check, tmp_path: Path) -> None:
     code, out, err = check()
     assert (code, err) == (0, "")
-    assert out.endswith("alerts.yaml: good: 17 rules, 1 receiver, 1 mitigation\n")
+    assert out.endswith("alerts.yaml: good: 17 rules, 1 receiver, 2 mitigations\n")
     (tmp_path / "config" / "runbookd").mkdir(parents=True)
     (tmp_path / "config" / "runbookd" / "alerts.yaml").write_text("version: 1\n")
     assert check() == (0, f"{tmp_path}/config/runbookd/alerts.yaml: good: 0 rules, 1 receiver, 0 mitigations\n", "")
@@ -58,7 +58,7 @@ def test_warnings_are_printed_and_strict_makes_them_1(check: Check, monkeypatch:
     monkeypatch.delenv("RUNBOOKD_NOTIFY_URLS")
     for argv, code in (((), 0), (("--strict",), 1)):
         got, out, err = check("alerts.yaml", *argv, alerts=GOOD)
-        assert (got, out) == (code, "alerts.yaml: good: 17 rules, 1 receiver, 1 mitigation\n")
+        assert (got, out) == (code, "alerts.yaml: good: 17 rules, 1 receiver, 2 mitigations\n")
         assert err.startswith("warning: ")
         assert err.endswith(f": {DEAF}\n")
     monkeypatch.setenv("RUNBOOKD_NOTIFY_URLS", "json://host/hunter2")
@@ -85,7 +85,7 @@ def test_json_is_one_object(check: Check) -> None:
     code, out, _ = check("alerts.yaml", "--json", alerts=GOOD)
     found = json.loads(out)
     assert (code, found["ok"], found["file"], found["mistakes"], found["warnings"]) == (0, True, "alerts.yaml", [], [])
-    assert (found["rules"], found["receivers"], found["mitigations"]) == (17, 1, 1)
+    assert (found["rules"], found["receivers"], found["mitigations"]) == (17, 1, 2)
     code, out, err = check("alerts.yaml", "--json", alerts=BAD)
     found = json.loads(out)
     assert (code, found["ok"], err) == (2, False, "")

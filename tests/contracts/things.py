@@ -244,6 +244,8 @@ def full_mitigation() -> Mitigation:
         expires_at=NOON + 4,
         ended_at=NOON + 5,
         held_by="human:jo",
+        hold_expires_at=NOON + 6,
+        approve_until=NOON + 7,
         hold=0.5,
         cool_off=1.5,
         max_hold=2.5,
@@ -255,6 +257,10 @@ def full_mitigation() -> Mitigation:
         config_fingerprints={"routing": "abc"},
         outcome="restored",
         evidence="20 % of 50 turns failed",
+        proof="before 34 of 80 failed (42 %), after 2 of 75 (3 %)",
+        figures={"before_samples": 80, "before_bad": 34},
+        saved_turns=73,
+        note="debug and quota disagree about it",
     )
 
 

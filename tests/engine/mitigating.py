@@ -48,6 +48,8 @@ class Mitigating:
         self.management: FakeManagement | None = FakeManagement(
             self.clock, **{"debug": False, "quota-exceeded/switch-project": False}
         )
+        self.failing: tuple[str, ...] = ()
+        """Names of credentials that fail, the worst first."""
         self.released: list[frozenset[str]] = []
         self.exports: list[Sequence[Mitigation]] = []
         self.notices: list[tuple[str, MitigationState]] = []
@@ -67,6 +69,8 @@ class Mitigating:
             ceiling=ceiling,
             on_release=self.released.append,
             export=self.exports.append,
+            credentials=lambda: self.management.files if self.management else (),
+            failing=lambda provider_key: self.failing,
         )
         self.mitigate.configure(config or a_config())
         self.mitigate.set_inventory(frozenset({STAND_IN, "gpt"}))

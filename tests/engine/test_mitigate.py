@@ -483,11 +483,14 @@ async def test_the_task_carries_out_what_was_committed(house: Mitigating) -> Non
     assert (house.routed, house.upstream.settings["debug"]) == ({SPARK: STAND_IN}, True)
 
 
-async def test_open_rows_are_copied_after_each_change(house: Mitigating) -> None:
+async def test_open_rows_are_copied_at_the_start_and_after_each_change(house: Mitigating) -> None:
     await house.tick(DEBUG)
-    assert [[row.state for row in rows] for rows in house.exports] == [[S.PLANNED], [S.WRITING], [S.APPLIED]]
+    assert [[row.state for row in rows] for rows in house.exports] == [[], [S.PLANNED], [S.WRITING], [S.APPLIED]]
     await house.tick(seconds=HOLD)
     assert house.exports[-1] == ()
+    house.exports.clear()
+    await house.start()
+    assert house.exports == [()]  # what a kill kept from being copied
 
 
 # ---- humans ----------------------------------------------------------------------------------------------------------

@@ -46,6 +46,7 @@ class Traffic:
             mitigate=nobody,
             explain=nobody,
             foreign=nobody,
+            drill=nobody,
             silences=nobody,
             commit=nobody,
             figures=self.figures,

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from daemon.domain.alert import Alert, AlertState, ResolvedBecause, Severity
-from daemon.domain.audit import AuditEntry
+from daemon.domain.audit import AuditEntry, AuditFilter
+from daemon.domain.drill import DrillReport, DrillStep, StepState
 from daemon.domain.errors import Conflict, Misuse, StoreFailure
 from daemon.domain.event import Event, EventIds, Fault, Outcome, Source, Wire
 from daemon.domain.explanation import Decided, Explanation
@@ -157,6 +158,13 @@ class FakeOperations:
         self.missing: list[str] = []
         self.standing_still: str | None = None
         self.acted: list[tuple[str, str, str]] = []
+        self.asked_for: list[tuple[float | None, str]] = []
+        """How long it shall last, and why, of each act on a mitigation."""
+        self.drill_report: DrillReport | None = None
+        self.drill_steps = [
+            DrillStep(name="the alert fires", state=StepState.SEEN, words="10 of 10 made-up turns failed", seconds=1.2),
+            DrillStep(name="the message is out", state=StepState.SEEN, words="[critical] DRILL", seconds=5.25),
+        ]
         self.explained: list[tuple[str, int | None]] = []
         self.explanation = an_explanation()
         self.heard: list[Told] = []
@@ -331,8 +339,11 @@ class FakeOperations:
     async def notifications(self) -> Sequence[Notification]:
         return self._stored(self.notification_rows)
 
-    async def audit(self) -> Sequence[AuditEntry]:
-        return self._stored(self.audit_rows)
+    async def audit(self, limit: int, wanted: AuditFilter) -> Sequence[AuditEntry]:
+        rows = self._stored(self.audit_rows)
+        if wanted.before is not None:
+            rows = rows[[row.id for row in rows].index(wanted.before) + 1 :]
+        return [row for row in rows if wanted.fits(row)][:limit]
 
     async def explain(self, alert: str, at: int | None) -> Explanation:
         self._stored(())
@@ -383,14 +394,36 @@ class FakeOperations:
                 return replace(row, ends_at=NOW)
         raise Conflict(f"there is no silence {silence} that has not ended")
 
-    async def act(self, mitigation: str, action: str, actor: str) -> Mitigation:
+    async def act(
+        self, mitigation: str, action: str, actor: str, seconds: float | None = None, comment: str = ""
+    ) -> Mitigation:
         for row in self.mitigation_rows:
             if mitigation in (row.id, row.name):
                 if not row.state.is_open:
                     raise Conflict(f"{row.name} has ended: there is nothing to {action}")
                 self.acted.append((mitigation, action, actor))
+                self.asked_for.append((seconds, comment))
                 return replace(row, state=MitigationState.RESTORING) if action == "revert" else row
         raise Conflict(f"there is no mitigation {mitigation}")
+
+    async def start_drill(self, actor: str) -> DrillReport:
+        if self.drill_report is not None and not self.drill_report.is_over:
+            raise Conflict("a drill is going on already")
+        self.acted.append(("drill", "start", actor))
+        self.drill_report = DrillReport(id="drill-1", started_at=NOW, names=("the alert fires", "the message is out"))
+        return self.drill_report
+
+    def drill(self) -> DrillReport | None:
+        """One step further each time it is asked."""
+        self._stored(())
+        report = self.drill_report
+        if report is not None and not report.is_over:
+            self.drill_report = replace(
+                report,
+                steps=(*report.steps, self.drill_steps[len(report.steps)]),
+                is_over=len(report.steps) + 1 == len(self.drill_steps),
+            )
+        return report
 
     def counters(self) -> Mapping[str, float]:
         return {

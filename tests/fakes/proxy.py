@@ -18,7 +18,7 @@ from daemon.adapters.proxy.upstream import UpstreamPool
 from daemon.app import shelf
 from daemon.app.serving import listen
 from daemon.domain.event import Event, EventIds
-from daemon.domain.soft_routing import RoutingTable, SoftRoute
+from daemon.domain.soft_routing import RoutingTable, SoftRoute, WorkloadClass
 from daemon.logic.wire import WireProtocol
 
 CANARY_SECRET = b"canary-secret"
@@ -59,9 +59,10 @@ class FixedRoutes:
         return self.routes
 
     def alias(self, from_model: str, to_model: str) -> None:
-        self.routes = RoutingTable(
-            sequence=1, routes=(SoftRoute(mitigation_id="m1", from_model=from_model, to_model=to_model),)
-        )
+        self.obey(SoftRoute(mitigation_id="m1", from_model=from_model, to_model=to_model))
+
+    def obey(self, *routes: SoftRoute, workloads: tuple[WorkloadClass, ...] = ()) -> None:
+        self.routes = RoutingTable(sequence=1, routes=routes, workloads=workloads)
 
 
 @dataclass(slots=True)
@@ -97,8 +98,11 @@ async def running_proxy(
     client_keys: Path | None = None,
     port: int = 0,
     most_connections: int | None = None,
+    workers: int = 1,
 ) -> AsyncIterator[RunningProxy]:
     clock, sink, routes = SystemClock(), MemorySink(), FixedRoutes()
+    keys = Keys(hashing=b"k" * 32, canary=CANARY_SECRET)
+    rerouter = Rerouter(routes, clock, client_of=keys.client_of, workers=workers)
     upstream = UpstreamPool(upstream_url)
     host, _, upstream_port = upstream.authority.decode().rpartition(":")
     reachability = Reachability(host, int(upstream_port), clock)
@@ -108,12 +112,13 @@ async def running_proxy(
         clock=clock,
         ids=EventIds(1, 0),
         node_id="test",
-        keys=Keys(hashing=b"k" * 32, canary=CANARY_SECRET),
+        keys=keys,
+        class_of=rerouter.class_of,
     )
     forwarder = Forwarder(
         upstream=upstream,
         observer=observer,
-        rerouter=Rerouter(routes, clock),
+        rerouter=rerouter,
         note_reachable=reachability.note,
     )
     listener = listen("127.0.0.1", port, setting="port")

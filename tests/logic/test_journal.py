@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from daemon.domain.mitigation import Mitigation, MitigationState
-from daemon.logic.journal import OURSELVES, WRITES, Do, Reading, moved, over, step
+from daemon.logic.journal import DONE, OURSELVES, WRITES, Do, Reading, held_no_more, kept, moved, over, step
+from daemon.logic.proof import DID_NOT_HELP
 from tests.contracts.things import NOON, a_mitigation
 
 S = MitigationState
@@ -134,6 +135,41 @@ def test_soft_rows_are_applied_and_restored_without_reading() -> None:
 )
 def test_when_it_is_over(changes: dict[str, Any], owned: bool, expected: str | None) -> None:
     assert over(a_mitigation(**changes), owned=owned, now=NOON) == expected
+
+
+def test_what_did_not_help_is_undone_and_has_failed() -> None:
+    ending = f"{DID_NOT_HELP}: before 3 of 4 failed"
+    soft = step(a_mitigation(state=S.APPLIED), ending=ending, reading=None, now=NOON).row
+    assert (soft.state, soft.outcome) == (S.FAILED, ending)
+    written = step(a_row(S.APPLIED), ending=ending, reading=OURS, now=NOON)
+    assert (written.row.state, written.do, written.value) == (S.RESTORING, Do.WRITE, False)
+    again = step(written.row, ending=GONE, reading=OURS, now=NOON).row
+    assert step(again, ending=GONE, reading=OLD, now=NOON).row.state is S.FAILED, "whatever is said meanwhile"
+
+
+def test_what_cannot_be_undone_is_written_once_and_has_ended() -> None:
+    written = step(a_row(), ending=None, reading=OURS, now=NOON, one_way=True)
+    assert (written.row.state, written.do) == (S.WRITING, Do.WRITE)
+    done = step(written.row, ending=None, reading=OURS, now=NOON + 1, one_way=True).row
+    assert (done.state, done.outcome, done.applied_at) == (S.RESTORED, DONE, NOON + 1)
+
+
+@pytest.mark.parametrize(
+    ("reading", "expected"),
+    [(OURS, S.APPLIED), (OLD, S.ABANDONED), (OTHER, S.ABANDONED), (Reading(value=1), S.ABANDONED)],
+)
+def test_looked_at_again_it_is_ours_or_let_go(reading: Reading, expected: MitigationState) -> None:
+    assert kept(a_row(S.APPLIED), reading, NOON).row.state is expected
+
+
+def test_a_hold_ends_by_itself_when_its_time_is_over() -> None:
+    held = a_row(S.APPLIED, held_by="human:jo", hold_expires_at=NOON)
+    assert held_no_more(held, NOON - 1) is None
+    free = held_no_more(held, NOON)
+    assert free is not None
+    assert (free.held_by, free.hold_expires_at, free.note) == (None, None, "the hold of human:jo ended by itself")
+    assert held_no_more(replace(held, hold_expires_at=None), NOON) is None
+    assert held_no_more(replace(held, held_by=None), NOON) is None
 
 
 # ---- killed at every point -------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from daemon.domain.soft_routing import RoutingTable, SoftRoute
+from daemon.domain.soft_routing import RoutingTable, SoftRoute, WorkloadClass
 from daemon.logic.routing_table import LEASE_SECONDS, Lease, Trickles, choose, decode, encode
 
 ROUTE = SoftRoute(mitigation_id="7", from_model="spark", to_model="gpt-5.5")
@@ -22,6 +22,61 @@ def test_a_table_survives_its_file_and_a_person_can_read_it() -> None:
 def test_what_is_no_table_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match="not a routing table"):
         decode(data)
+
+
+OLD = b"""{"sequence": 3, "written_at": "x", "routes": [
+  {"mitigation_id": "7", "kind": "model_alias", "from_model": "spark", "to_model": "gpt-5.5", "trickle_seconds": null}
+]}"""
+
+
+def test_the_file_of_before_is_read() -> None:
+    assert decode(OLD) == TABLE
+
+
+def test_proxies_of_before_find_all_that_they_need() -> None:
+    block = SoftRoute(mitigation_id="8", kind="block_model", from_prefix="iflow")
+    routes = json.loads(encode(RoutingTable(routes=(ROUTE, block)), "now"))["routes"]
+    assert [sorted(one) for one in routes] == [
+        ["from_model", "kind", "mitigation_id", "to_model", "trickle_seconds"],
+        ["from_model", "from_prefix", "kind", "mitigation_id", "to_model", "trickle_seconds"],
+    ]
+    assert [type(one["to_model"]) for one in routes] == [str, str]
+
+
+def test_a_kind_that_is_not_known_is_ignored_whatever_it_says() -> None:
+    unknown = b'{"mitigation_id": 7, "kind": "swap", "from_model": ["a"], "more": {}}'
+    assert decode(OLD.replace(b'"routes": [', b'"routes": [' + unknown + b", ")) == TABLE
+
+
+def test_all_that_can_be_said_survives_the_file() -> None:
+    route = SoftRoute(
+        mitigation_id="9",
+        kind="limit_concurrency",
+        from_prefix="iflow",
+        workload="nightly",
+        client="0f",
+        to_prefix="x",
+        thinking="high",
+        thinking_in_body=True,
+        limit=4,
+        queue=16,
+        wait_seconds=2.5,
+        trickle_seconds=60.0,
+    )
+    workload = WorkloadClass(
+        name="nightly", prefix="a", model="b", client="c", headers={"x-app": "*"}, priority="best_effort"
+    )
+    table = RoutingTable(sequence=3, routes=(ROUTE, route), workloads=(workload,))
+    assert decode(encode(table, "now")) == table
+
+
+def test_classes_lapse_with_the_lease() -> None:
+    lease, table = Lease(), RoutingTable(sequence=1, workloads=(WorkloadClass(name="nightly", model="*"),))
+    lease.offer(table, 0.0)
+    assert lease.table(LEASE_SECONDS) == table
+    assert lease.table(LEASE_SECONDS + 1).workloads == ()
+    lease.offer(RoutingTable(sequence=2), LEASE_SECONDS + 1)
+    assert lease.table(LEASE_SECONDS + 1).workloads == ()
 
 
 def test_a_newer_writer_may_say_more() -> None:

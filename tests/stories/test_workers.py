@@ -14,7 +14,7 @@ import httpx
 from daemon.adapters.clock import SystemClock
 from daemon.adapters.routes import RoutesFile
 from daemon.app.rig import CLIENT_KEY
-from daemon.domain.soft_routing import RoutingTable, SoftRoute
+from daemon.domain.soft_routing import RoutingTable, SoftRoute, WorkloadClass
 from tests.stories.house import House, eventually, open_house
 from tests.stories.test_restarts import QUIET, children, sockets, workers
 
@@ -23,6 +23,8 @@ TURNS = 25
 OBEYED_SECONDS = 0.3
 SPARK, STAND_IN = "gpt-5.3-codex-spark", "gpt-5.4"
 ROUTE = SoftRoute(mitigation_id="m1", from_model=SPARK, to_model=STAND_IN)
+BATCH = WorkloadClass(name="batch", headers={"x-app": "batch-*"})
+BLOCK = SoftRoute(mitigation_id="m2", kind="block_model", from_model=STAND_IN, workload="batch")
 SLOW = {"words": 40, "pace": "50ms"}
 
 
@@ -94,10 +96,20 @@ async def obeyed(client: httpx.AsyncClient) -> bool:
     return f'"{STAND_IN}"' in await turn(client, SPARK)
 
 
+async def blocked(client: httpx.AsyncClient) -> bool:
+    """Whether a class of traffic is refused a model that all others get."""
+    await turn(client)
+    answer = await client.post("/v1/chat/completions", json={"model": STAND_IN}, headers={"X-App": "batch-7"})
+    return answer.status_code == 403 and answer.json()["error"]["code"] == "runbookd_blocked"
+
+
 async def all_is_well(house: House) -> bool:
-    """The turns before, those that were led or not, and a stream of each worker: none has failed."""
+    """The turns before, those that were led or not, and a stream of each worker: none failed but what was blocked."""
     events = await house.control.events(limit=500)
-    assert {event["outcome"] for event in events} == {"ok"}
+    denied = [event for event in events if event["outcome"] != "ok"]
+    assert {(event["outcome"], event["workload"], *event["mitigation_ids"]) for event in denied} == {
+        ("denied", "batch", "m2")
+    }
     return min((await by_worker(house)).values()) >= 2 * TURNS + 3 and sum(event["stream"] for event in events) == 2
 
 
@@ -132,10 +144,12 @@ async def test_two_workers_are_one_proxy() -> None:
             frozen = control_of(house)
             os.kill(frozen, signal.SIGSTOP)  # it would renew the file with its own routes
             assert not any([await obeyed(client) for client in clients])
-            table = RoutingTable(sequence=1 << 40, routes=(ROUTE,))
             with closing(RoutesFile(house.rig.places.routes, SystemClock())) as routes:
-                routes.publish(table)
-            await asyncio.gather(*(eventually(lambda one=one: obeyed(one), OBEYED_SECONDS) for one in clients))
+                routes.publish(RoutingTable(sequence=1 << 40, routes=(ROUTE,)))
+                await asyncio.gather(*(eventually(lambda one=one: obeyed(one), OBEYED_SECONDS) for one in clients))
+                routes.publish(RoutingTable(sequence=(1 << 40) + 1, routes=(BLOCK,), workloads=(BATCH,)))
+                await asyncio.gather(*(eventually(lambda one=one: blocked(one), OBEYED_SECONDS) for one in clients))
+                assert not any([await obeyed(client) for client in clients])
             os.kill(frozen, signal.SIGCONT)
 
             await drained(house, clients)

@@ -13,6 +13,7 @@ from daemon.adapters.config.references import LATER, file_mistakes, rule_mistake
 from daemon.adapters.config.selecting import sources_of
 from daemon.adapters.config.validating import fields_of, validated
 from daemon.adapters.config.wording import did_you_mean, nearest, quoted
+from daemon.adapters.config.workloads import workload_mistakes
 from daemon.adapters.config.yaml_tree import MOST_CHARACTERS, Node, read_tree
 from daemon.domain.alerts_config import AlertsConfig, MitigationOptions, Rule
 from daemon.domain.errors import ConfigError, Mistake
@@ -98,6 +99,7 @@ class _Check:
             *file_mistakes(self.tree, self.rules),
             *receiver_mistakes(self.tree, secrets, leads_home or _to_nobody),
             *loop_mistakes(self.tree),
+            *workload_mistakes(self.tree),
         ]
         told = sorted(dict.fromkeys(self.found), key=lambda one: (one.source, one.line or 0, one.column or 0))
         if config is None or not all(one.warning for one in told):

@@ -19,7 +19,7 @@ from daemon.domain.units import parse_ratio
 
 FALLBACK = "fallback"
 """The shipped mitigation: the alias of `fallbacks:` for the models that an alert is about."""
-LATER = frozenset({"next-credential", "pin-thinking", "iflow-away"})
+LATER = frozenset({"pin-thinking", "iflow-away"})
 """Mitigations of later versions: a file that names them is right, and waits."""
 FIGURES = frozenset({"alert", "value", "samples", "bad", "lower_bound", "window", "reason"})
 """What a summary may name beside the fields in `by`."""

@@ -41,7 +41,7 @@ class Fields:
             return "should be a value; for none at all write absent"
         if value in ("absent", "present"):
             return None
-        if _is_slow(value):
+        if is_slow(value):
             return f"a glob has at most {MOST_STARS} stars and {LONGEST_GLOB} characters"
         if field in self.closed:
             return _outside(field, value, self.closed[field])
@@ -100,7 +100,7 @@ def selection_mistakes(selection: Node, names: Mapping[str, Node], source: str =
                 yield value.mistake(message)
 
 
-def _is_slow(value: Any) -> bool:
+def is_slow(value: Any) -> bool:
     """A glob whose time could be felt, whatever it is matched with."""
     is_glob = isinstance(value, str) and any(mark in value for mark in "*?[")
     return is_glob and (value.count("*") > MOST_STARS or len(value) > LONGEST_GLOB)

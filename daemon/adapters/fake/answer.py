@@ -6,7 +6,7 @@ from math import ceil
 from starlette.responses import JSONResponse, Response
 
 from daemon.adapters.fake import errors, wires
-from daemon.adapters.fake.management import Credential
+from daemon.adapters.fake.credentials import Credential
 from daemon.adapters.fake.playback import Break, Playback
 from daemon.adapters.fake.record import Record
 from daemon.adapters.fake.scenario import FakeFault, FaultRule, Scenario

@@ -15,7 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from daemon.adapters.fake import errors, wires
 from daemon.adapters.fake.answer import Answer
-from daemon.adapters.fake.management import Credential, Management
+from daemon.adapters.fake.credentials import CREDENTIALS, Credential, Credentials
+from daemon.adapters.fake.flavours import FLAVOURS, LEGACY, NEWEST
+from daemon.adapters.fake.management import Management
 from daemon.adapters.fake.past import Past
 from daemon.adapters.fake.record import Record, Records
 from daemon.adapters.fake.scenario import Director, FakeFault, FaultRule, Scenario, read_scenario
@@ -54,20 +56,25 @@ class FakeUpstream:
         trace: bool = True,
         zone_minutes: int = 0,
         legacy: bool = False,
+        version: str | None = None,
+        credentials: Sequence[Credential] = CREDENTIALS,
     ) -> None:
-        """`zone_minutes`: how far its clock is ahead of UTC. A `legacy` one serves usage statistics and no counts."""
+        """`zone_minutes`: how far its clock is ahead of UTC. A `legacy` one serves usage statistics and no counts;
+        `version` is one of `FLAVOURS`."""
         self._clock = clock
         self._first = scenario or Scenario(name="healthy")
         self._director = Director(self._first)
         self._keys = tuple(api_keys)
         self._trace = trace
         self.records = Records()
+        self._credentials = Credentials(credentials)
         self._management = Management(
             clock=clock,
             key=management_key,
             api_keys=self._keys,
             past=Past(self.records, clock, zone_minutes),
-            legacy=legacy,
+            credentials=self._credentials,
+            flavour=FLAVOURS[version or (LEGACY if legacy else NEWEST)],
         )
         self._app = self._routed()
 
@@ -155,18 +162,24 @@ class FakeUpstream:
     def _answer(self, request: Request, ask: wires.Ask) -> Response:
         record: Record = request.state.record
         record.wire, record.model, record.stream, record.effort = ask.wire, ask.model, ask.stream, ask.effort
-        served, credential = self._director.scenario.models, self._management.credential_for(ask.model)
+        served = self._director.scenario.models
         if served is not None and ask.model not in served:
             return JSONResponse(errors.unknown_model(ask), status_code=400)
-        rule = self._director.next_fault(model=ask.model, wire=ask.wire, stream=ask.stream)
-        if credential is None:
-            rule = FaultRule(fault=FakeFault.AUTH_UNAVAILABLE)
+        credential = self._credentials.next_for(ask.model)
+        rule = self._fault(ask, credential)
         record.fault = rule.fault if rule else None
         record.auth_index = credential.auth_index if credential else None
         response = Answer(record, ask, rule, self._director.scenario, self._clock.now()).play(credential)
         if self._trace and credential and record.fault not in errors.LOCAL:
             response.headers["x-cpa-trace-id"] = self._trace_id(credential, record.number)
         return response
+
+    def _fault(self, ask: wires.Ask, credential: Credential | None) -> FaultRule | None:
+        if credential is None:
+            return FaultRule(fault=FakeFault.AUTH_UNAVAILABLE)
+        rule = self._director.next_fault(model=ask.model, wire=ask.wire, stream=ask.stream, credential=credential.name)
+        is_over = credential.auth_index in self._management.rested
+        return None if is_over and rule and rule.fault is FakeFault.COOLDOWN else rule
 
     def _trace_id(self, credential: Credential, number: int) -> str:
         stamp = datetime.fromtimestamp(self._clock.now() / 1000, UTC).strftime("%Y%m%d%H%M%S")
@@ -194,8 +207,8 @@ class FakeUpstream:
     def _listed(self) -> list[tuple[str, str]]:
         """Models with their owners; those of disabled credentials are gone."""
         served = self._director.scenario.models or CATALOGUE
-        found = ((model, self._management.credential_for(model)) for model in served)
-        return [(model, OWNERS.get(one.provider, one.provider)) for model, one in found if one is not None]
+        found = ((model, self._credentials.serving(model)) for model in served)
+        return [(model, OWNERS.get(those[0].provider, those[0].provider)) for model, those in found if those]
 
     async def _models(self, request: Request) -> Response:
         if refused := self._refused(request):

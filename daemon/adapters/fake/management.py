@@ -1,19 +1,19 @@
 """The management API of the fake upstream: settings, credentials, and the ban after five failures."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from daemon.adapters.fake.credentials import Credential, Credentials
+from daemon.adapters.fake.flavours import Flavour
 from daemon.adapters.fake.past import Past
 from daemon.ports import Clock
 
-VERSION, LEGACY_VERSION = "7.2.142", "6.9.2"
 BAN_SECONDS = 1800
 FAILURES_ALLOWED = 5
 BASE = "/v0/management"
@@ -48,27 +48,6 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """One credential file. `models` are the starts of the names of the models it serves."""
-
-    auth_index: str
-    name: str
-    provider: str
-    models: tuple[str, ...]
-
-
-CREDENTIALS = (
-    Credential("c0de00000000c0de", "codex-a@example.org.json", "codex", ("gpt-",)),
-    Credential("c1a0de000000c1a0", "claude-a@example.org.json", "claude", ("claude-",)),
-    Credential("9e31410000009e31", "gemini-a@example.org.json", "gemini", ("gemini-",)),
-    Credential("1f10a000000001f1", "iflow-a.json", "iflow", ("iflow/",)),
-    Credential("a9714a7000000a97", "antigravity-a.json", "antigravity", ("antigravity/",)),
-    Credential("0ca11b1e00000ca1", "compatible.json", "openai-compatibility", ("",)),
-)
-"""The first whose models fit serves; the last one serves whatever is left."""
-
-
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -76,9 +55,16 @@ class Management:
     """Without a key the whole tree is not there (404)."""
 
     def __init__(
-        self, *, clock: Clock, key: str | None, api_keys: tuple[str, ...], past: Past, legacy: bool = False
+        self,
+        *,
+        clock: Clock,
+        key: str | None,
+        api_keys: tuple[str, ...],
+        past: Past,
+        credentials: Credentials,
+        flavour: Flavour,
     ) -> None:
-        self._past, self._is_legacy = past, legacy
+        self._past, self._credentials, self._flavour = past, credentials, flavour
         self._clock = clock
         self._key = key
         self._api_keys = api_keys
@@ -87,13 +73,10 @@ class Management:
     def reset(self) -> None:
         """Settings, credentials and bans as at the start."""
         self._config = {**deepcopy(DEFAULTS), "api-keys": list(self._api_keys)}
-        self._fields: dict[str, dict[str, Any]] = {one.name: {} for one in CREDENTIALS}
         self._failures: dict[str, tuple[int, float]] = {}
-
-    def credential_for(self, model: str) -> Credential | None:
-        """Which credential serves a model; None when it is disabled."""
-        credential = next(one for one in CREDENTIALS if model.startswith(one.models))
-        return None if self._fields[credential.name].get("disabled") else credential
+        self._credentials.reset()
+        self.rested: set[str] = set()
+        """Credentials, by index, whose cooldown somebody has ended."""
 
     def routes(self) -> list[Route]:
         """All routes of the tree."""
@@ -107,11 +90,20 @@ class Management:
             *settings,
             self._route("/config", self._read_config, "GET"),
             self._route("/auth-files", self._list_credentials, "GET"),
-            self._route("/auth-files/status", self._patch_status, "PATCH"),
-            self._route("/auth-files/fields", self._patch_fields, "PATCH"),
-            self._route("/reset-quota", self._reset_quota, "POST"),
             self._route("/logs", self._read_log, "GET"),
-            *([self._route("/usage", self._read_usage, "GET")] if self._is_legacy else []),
+            *self._routes_of_flavour(),
+        ]
+
+    def _routes_of_flavour(self) -> list[Route]:
+        own, usage = (
+            self._flavour,
+            ("/usage-queue", self._pop_usage) if self._flavour.is_newer else ("/usage", self._read_usage),
+        )
+        patches = [("/auth-files/status", self._patch_status), ("/auth-files/fields", self._patch_fields)]
+        return [
+            self._route(*usage, "GET"),
+            *(self._route(*patch, "PATCH") for patch in patches if own.patches_credentials),
+            *([self._route("/reset-quota", self._reset_quota, "POST")] if own.resets_quota else []),
         ]
 
     # ---- who may come in -----------------------------------------------------------------------------------------
@@ -119,7 +111,7 @@ class Management:
     def _route(self, path: str, endpoint: Endpoint, *methods: str) -> Route:
         async def guarded(request: Request) -> Response:
             response = self._refusal(request) or await endpoint(request)
-            response.headers["x-cpa-version"] = LEGACY_VERSION if self._is_legacy else VERSION
+            response.headers["x-cpa-version"] = self._flavour.version
             return response
 
         return Route(BASE + path, guarded, methods=methods)
@@ -188,10 +180,11 @@ class Management:
     # ---- credentials ---------------------------------------------------------------------------------------------
 
     async def _list_credentials(self, request: Request) -> Response:
-        return JSONResponse({"files": [self._file(one) for one in CREDENTIALS]})
+        return JSONResponse({"files": [self._file(one, own) for one, own in self._credentials.listed()]})
 
-    def _file(self, credential: Credential) -> dict[str, Any]:
-        fields = {"disabled": False, **self._fields[credential.name]}
+    def _file(self, credential: Credential, own: Mapping[str, Any]) -> dict[str, Any]:
+        hidden = () if self._flavour.shows_priority else ("priority",)
+        fields = {"disabled": False, **{name: value for name, value in own.items() if name not in hidden}}
         return {
             "id": credential.name,
             "auth_index": credential.auth_index,
@@ -206,7 +199,7 @@ class Management:
             "source": "file",
             "size": 1024,
             "account_type": "oauth",
-            **({} if self._is_legacy else self._past.counts(credential.auth_index)),
+            **(self._past.counts(credential.auth_index) if self._flavour.is_newer else {}),
             **fields,
         }
 
@@ -216,9 +209,8 @@ class Management:
             return _error(400, "name is required")
         if not isinstance(body.get("disabled"), bool):
             return _error(400, "disabled is required")
-        if body["name"] not in self._fields:
+        if not self._credentials.change(body["name"], {"disabled": body["disabled"]}):
             return _error(404, "auth file not found")
-        self._fields[body["name"]]["disabled"] = body["disabled"]
         return JSONResponse({"status": "ok", "disabled": body["disabled"]})
 
     async def _patch_fields(self, request: Request) -> Response:
@@ -226,16 +218,18 @@ class Management:
         name = body.pop("name", None)
         if not name:
             return _error(400, "name is required")
-        if name not in self._fields:
+        if "priority" in body and type(body["priority"]) is not int:
+            return _error(400, "invalid body")
+        if not self._credentials.change(name, body):
             return _error(404, "auth file not found")
-        self._fields[name].update(body)
         return JSONResponse({"status": "ok"})
 
     async def _reset_quota(self, request: Request) -> Response:
         body = await _object(request) or {}
-        credential = next((one for one in CREDENTIALS if one.auth_index == body.get("auth_index")), None)
+        credential = self._credentials.find(body.get("auth_index"))
         if credential is None:
             return _error(404, "auth not found")
+        self.rested.add(credential.auth_index)
         return JSONResponse({"status": "ok", "auth_index": credential.auth_index, "models": []})
 
     # ---- the past ------------------------------------------------------------------------------------------------
@@ -245,6 +239,12 @@ class Management:
             return _error(400, "logging to file disabled")
         after, limit = (_whole(request.query_params.get(name, "")) or 0 for name in ("after", "limit"))
         return JSONResponse(self._past.log(after, limit))
+
+    async def _pop_usage(self, request: Request) -> Response:
+        """Its queue is always empty."""
+        if not _whole(request.query_params.get("count", "1")):
+            return _error(400, "count must be a positive integer")
+        return JSONResponse([])
 
     async def _read_usage(self, request: Request) -> Response:
         return JSONResponse(self._past.usage())

@@ -46,10 +46,13 @@ class Match(Strict):
     """A glob over the model as it was sent: `gpt-5*`, `kiro/*`."""
     wire: Wire | None = None
     stream: bool | None = None
+    credential: str = "*"
+    """A glob over the name of the credential whose turn it is."""
 
-    def fits(self, *, model: str, wire: Wire, stream: bool) -> bool:
+    def fits(self, *, model: str, wire: Wire, stream: bool, credential: str = "") -> bool:
         """Whether a request is meant."""
-        return fnmatchcase(model, self.model) and self.wire in (None, wire) and self.stream in (None, stream)
+        is_named = fnmatchcase(model, self.model) and fnmatchcase(credential, self.credential)
+        return is_named and self.wire in (None, wire) and self.stream in (None, stream)
 
 
 class FaultRule(Strict):
@@ -105,10 +108,10 @@ class Director:
         self.scenario = scenario
         self._counts = [0] * len(scenario.rules)
 
-    def next_fault(self, *, model: str, wire: Wire, stream: bool) -> FaultRule | None:
+    def next_fault(self, *, model: str, wire: Wire, stream: bool, credential: str = "") -> FaultRule | None:
         """The rule that strikes this request; None when it shall succeed."""
         for number, rule in enumerate(self.scenario.rules):
-            if rule.match.fits(model=model, wire=wire, stream=stream):
+            if rule.match.fits(model=model, wire=wire, stream=stream, credential=credential):
                 self._counts[number] += 1
                 if rule.strikes(self._counts[number]):
                     return rule

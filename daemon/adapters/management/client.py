@@ -3,7 +3,7 @@
 import hmac
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -12,9 +12,12 @@ from daemon.domain.errors import ManagementFailure
 from daemon.domain.mitigation import Call
 from daemon.ports import Clock
 
+T = TypeVar("T")
+
 BASE = "/v0/management/"
 TIMEOUT_SECONDS = 5.0
 BARRED_SECONDS = 1800.0
+VERSION_HEADER = "x-cpa-version"
 
 
 class ManagementClient:
@@ -25,6 +28,7 @@ class ManagementClient:
         self._clock = clock
         self._barred_until = float("-inf")
         self._barred_by = ""
+        self.version: str | None = None
         self._http = httpx.AsyncClient(
             base_url=base_url,
             headers={"Authorization": f"Bearer {key}"},
@@ -55,15 +59,7 @@ class ManagementClient:
         """The credentials that the upstream lists; those without an index are left out."""
         answer = await self.read("auth-files")
         files = answer.get("files") if isinstance(answer, dict) else None
-        return [
-            CredentialFile(
-                auth_index=str(file["auth_index"]),
-                name=str(file.get("name", "")),
-                provider_key=str(file.get("provider") or file.get("type") or "unknown"),
-            )
-            for file in files or ()
-            if isinstance(file, dict) and file.get("auth_index")
-        ]
+        return [_credential(file) for file in files or () if isinstance(file, dict) and file.get("auth_index")]
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -81,11 +77,31 @@ class ManagementClient:
             raise ManagementFailure(self._barred_by, status=answer.status_code, barred=True)
         if not answer.is_success:
             raise ManagementFailure(f"{path}: {answer.status_code}{_reason(answer)}", status=answer.status_code)
+        self.version = answer.headers.get(VERSION_HEADER) or self.version
         return answer
 
     def _hash(self, name: str, value: Any) -> str:
         text = json.dumps([name, value], sort_keys=True, separators=(",", ":"))
         return hmac.digest(self._key, text.encode(), "sha256").hex()[:16]
+
+
+def _credential(file: Mapping[str, Any]) -> CredentialFile:
+    return CredentialFile(
+        auth_index=str(file["auth_index"]),
+        name=str(file.get("name", "")),
+        provider_key=str(file.get("provider") or file.get("type") or "unknown"),
+        disabled=_kind(file, "disabled", bool),
+        unavailable=_kind(file, "unavailable", bool),
+        status=_kind(file, "status", str),
+        priority=_kind(file, "priority", int),
+        runtime_only=_kind(file, "runtime_only", bool),
+    )
+
+
+def _kind(file: Mapping[str, Any], field: str, kind: type[T]) -> T | None:
+    """What is of another kind is not told."""
+    value = file.get(field)
+    return value if type(value) is kind else None
 
 
 def _reason(answer: httpx.Response) -> str:

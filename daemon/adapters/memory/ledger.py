@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from daemon.domain.alert import Alert, AlertState
-from daemon.domain.audit import AuditEntry
+from daemon.domain.audit import EVERYTHING, AuditEntry, AuditFilter
 from daemon.domain.decision import Decision
 from daemon.domain.heard import Heard
 from daemon.domain.mitigation import Mitigation
@@ -70,9 +70,15 @@ class MemoryLedger:
         newest = [row for row in newest if until is None or row.planned_at <= until]
         return sorted(newest, key=lambda row: not row.state.is_open)[:limit]
 
-    async def audit(self, limit: int = 200, until: int | None = None) -> Sequence[AuditEntry]:
+    async def audit(
+        self, limit: int = 200, until: int | None = None, wanted: AuditFilter = EVERYTHING
+    ) -> Sequence[AuditEntry]:
         self._answer()
-        return [row for row in list(self.audit_rows.values())[::-1] if until is None or row.at <= until][:limit]
+        rows = list(self.audit_rows.values())[::-1]
+        if wanted.before is not None:
+            places = [place for place, row in enumerate(rows) if row.id == wanted.before]
+            rows = rows[places[0] + 1 :] if places else []
+        return [row for row in rows if (until is None or row.at <= until) and wanted.fits(row)][:limit]
 
     async def prune(self, before: int, limit: int) -> int:
         self._answer()

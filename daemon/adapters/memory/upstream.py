@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from daemon.adapters.memory.auth_files import AUTH_FILES, PATHS, changed, listed
 from daemon.domain.credential import CredentialFile
 from daemon.domain.errors import ManagementFailure
 from daemon.domain.event import Wire
@@ -12,6 +13,9 @@ from daemon.ports import ModelEntry
 
 class MemoryUpstream:
     """Both its management API and what is asked of it cold. `answers` tells of a model whether a ping goes well."""
+
+    version: str | None = "7.2.142"
+    """That of the upstream whose ways it has."""
 
     def __init__(
         self,
@@ -29,6 +33,8 @@ class MemoryUpstream:
 
     async def read(self, path: str) -> Any:
         self._answer()
+        if path == AUTH_FILES:
+            return listed(self.files)
         if path not in self.settings:
             raise ManagementFailure(f"{path}: 404", status=404)
         return {path.rpartition("/")[2]: self.settings[path]}
@@ -36,7 +42,13 @@ class MemoryUpstream:
     async def send(self, call: Call) -> None:
         self._answer()
         self.writes.append(call)
-        self.settings[call.path] = call.body["value"]
+        if call.path not in PATHS:
+            self.settings[call.path] = call.body["value"]
+            return
+        try:
+            self.files = changed(self.files, call)
+        except LookupError:
+            raise ManagementFailure(f"{call.path}: 404", status=404) from None
 
     async def config_fingerprints(self) -> Mapping[str, str]:
         self._answer()

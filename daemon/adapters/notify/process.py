@@ -10,6 +10,7 @@ from contextlib import suppress
 from itertools import count
 from typing import Any, cast
 
+from daemon.adapters.notify.buttons import dressed
 from daemon.adapters.notify.own_address import Address
 from daemon.domain.notification import Channel, Delivery, Message
 
@@ -200,7 +201,8 @@ def _request(channel: Channel, message: Message) -> Asked:
     if channel.kind == "webhook":
         headers = {**channel.headers, **({"Idempotency-Key": message.id} if message.id else {})}
         return {"webhook": channel.url, "headers": headers, "payload": message.structured}
-    return {"url": channel.url, "title": message.title, "body": message.body, "type": message.kind}
+    url, text = dressed(channel.url, message)
+    return {"url": url, "title": message.title, "body": text, "type": message.kind}
 
 
 def _look(channel: Channel) -> Asked:

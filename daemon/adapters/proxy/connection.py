@@ -34,6 +34,7 @@ REASONS = {
     405: b"Method Not Allowed",
     408: b"Request Timeout",
     426: b"Upgrade Required",
+    429: b"Too Many Requests",
     431: b"Request Header Fields Too Large",
     500: b"Internal Server Error",
     502: b"Bad Gateway",

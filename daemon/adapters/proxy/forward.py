@@ -6,11 +6,12 @@ there. Nothing here waits, so a request needs no task of its own.
 
 from collections.abc import Callable
 
-from daemon.adapters.proxy.answers import plain_error, upstream_error
+from daemon.adapters.proxy.answers import plain_error, upstream_error, wire_error
 from daemon.adapters.proxy.calls import Call
 from daemon.adapters.proxy.connection import ClientConnection
+from daemon.adapters.proxy.holding import Held
 from daemon.adapters.proxy.observer import Observer
-from daemon.adapters.proxy.rerouting import MOST_BODY_BYTES, Rerouter
+from daemon.adapters.proxy.rerouting import Refusal, Rerouter
 from daemon.adapters.proxy.tap import Ask, Observation
 from daemon.adapters.proxy.upstream import UpstreamPool
 from daemon.domain.errors import UpstreamFault
@@ -76,8 +77,8 @@ class Forwarder:
     def begin(self, connection: ClientConnection, ask: Ask) -> "Exchange":
         """Its body follows."""
         seen = self.observer.begin(ask)
-        may_reroute = seen.wire is not None and self.rerouter.has_routes() and not self.observer.is_canary(ask)
-        return Exchange(self, connection, ask, seen, gathers=may_reroute)
+        may_be_led = seen.wire is not None and self.rerouter.has_routes() and not self.observer.is_canary(ask)
+        return Exchange(self, connection, ask, seen, holds=may_be_led)
 
 
 class Between:
@@ -113,24 +114,22 @@ class Exchange(Between):
         "_ask",
         "_forwarder",
         "_frames",
-        "_gathered",
         "_has_body",
         "_head",
+        "_held",
         "_is_chunked",
-        "_size",
         "seen",
     )
 
     def __init__(
-        self, forwarder: Forwarder, connection: ClientConnection, ask: Ask, seen: Observation, *, gathers: bool
+        self, forwarder: Forwarder, connection: ClientConnection, ask: Ask, seen: Observation, *, holds: bool
     ) -> None:
         super().__init__(connection)
         self.seen = seen
         self._forwarder = forwarder
         self._ask = ask
         self._is_chunked = b"transfer-encoding" in ask.sent
-        self._gathered: list[bytes] | None = [] if gathers else None
-        self._size = 0
+        self._held = Held(self, forwarder.rerouter, ask.target) if holds else None
         self._head = b""
         self._frames = False
         self._has_body = True
@@ -140,8 +139,8 @@ class Exchange(Between):
     def body(self, data: bytes, *, last: bool, trailers: Headers = ()) -> None:
         if data:
             self.seen.take_request(data)
-        if self._gathered is not None:
-            self._gather(data, last=last, trailers=trailers)
+        if self._held is not None and self._held.gathers:
+            self._held.take(data, last=last, trailers=trailers)
             return
         data = self._framed(data, last=last, trailers=trailers)
         if self._call is not None:
@@ -172,21 +171,26 @@ class Exchange(Between):
 
     # ---- to the upstream ---------------------------------------------------------------------------------------------
 
-    def _gather(self, data: bytes, *, last: bool, trailers: Headers) -> None:
-        """What may have to go out with another model is held until it is whole, or too large for that."""
-        gathered = self._gathered or []
-        gathered.append(data)
-        self._size += len(data)
-        if not last and self._size <= MOST_BODY_BYTES:
-            self._gathered = gathered
-            return
-        body, self._gathered = b"".join(gathered), None
-        changed = self._forwarder.rerouter.reroute(self.seen, self._ask.target, body) if last else None
-        if changed is not None:
-            self._is_chunked = False
-            self._send(*changed, is_complete=True, without=_REWRITTEN)
-            return
+    def send_as_it_is(self, body: bytes, *, last: bool, trailers: Headers) -> None:
+        """What was held, up to here or to its end."""
         self._send(self._ask.target, self._framed(body, last=last, trailers=trailers), is_complete=last)
+
+    def send_changed(self, target: bytes, body: bytes) -> None:
+        """The whole request, as the soft routing wants it."""
+        self._is_chunked = False
+        self._send(target, body, is_complete=True, without=_REWRITTEN)
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Answers instead of the upstream."""
+        connection, seen = self._connection, self.seen
+        if connection is None:
+            return
+        seen.status, seen.ending.refused = refusal.status, Fault.DENIED
+        fuses = self._forwarder.observer.fuses
+        body = wire_error(fuses, seen.wire, refusal.status, refusal.reason, refusal.message)
+        later = refusal.retry_after
+        connection.answer(refusal.status, body, *(() if later is None else (b"Retry-After: %d\r\n" % later,)))
+        self._finish()
 
     def _framed(self, data: bytes, *, last: bool, trailers: Headers) -> bytes:
         if not self._is_chunked:
@@ -291,6 +295,9 @@ class Exchange(Between):
             return
         self._connection = None
         call, self._call = self._call, None
+        held, self._held = self._held, None
+        if held is not None:
+            held.end()
         if call is not None and not call.is_over:
             call.abort()
         self._forwarder.observer.finish(self.seen)

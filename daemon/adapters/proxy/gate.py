@@ -16,7 +16,7 @@ from daemon.adapters.proxy.observer import Observer
 from daemon.adapters.proxy.tap import Ask
 from daemon.adapters.proxy.websocket import REFUSAL, Relay
 from daemon.domain.event import Fault
-from daemon.logic.websocket import VERSION, handshake_fault, is_websocket_path
+from daemon.logic.websocket import VERSION, handshake_fault, has_turns, is_websocket_path, model_in
 
 log = logging.getLogger(__name__)
 
@@ -70,14 +70,18 @@ class Gate:
         self._observer.refuse(ask, status, Fault.REJECTED_FRAMING)
 
     def _websocket(self, connection: ClientConnection, ask: Ask) -> Handler | None:
-        """A turn on a websocket cannot be led to another model: while any is, new ones go over HTTP."""
-        if not is_websocket_path(ask.destination.path) or self._forwarder.rerouter.has_routes():
+        """A turn on a websocket cannot be led to another model: while its models may be, new ones go over HTTP."""
+        if not is_websocket_path(ask.destination.path) or self._is_led(ask):
             return self._refuse(connection, ask, 426, REFUSAL)
         if fault := handshake_fault(ask.method, ask.version, ask.headers):
             self._observer.refuse(ask, fault[0], Fault.REJECTED_FRAMING)
             connection.answer(fault[0], plain_error("runbookd_rejected_framing", fault[1]), _VERSION, close=True)
             return None
         return Relay(self._forwarder, connection, ask)
+
+    def _is_led(self, ask: Ask) -> bool:
+        rerouter = self._forwarder.rerouter
+        return rerouter.has_routes() and has_turns(ask.destination.path) and rerouter.concerns(ask, model_in(ask.query))
 
     def _refuse(self, connection: ClientConnection, ask: Ask, status: int, body: bytes) -> Handler | None:
         self._observer.refuse(ask, status, Fault.DENIED)

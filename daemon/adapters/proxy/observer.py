@@ -3,7 +3,7 @@
 import asyncio
 import hmac
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -13,6 +13,7 @@ from daemon.adapters.proxy.open_requests import OpenRequests
 from daemon.adapters.proxy.tap import Ask, Observation
 from daemon.domain.event import Event, EventIds, Fault, Outcome, Source, Wire, emitted_at_of
 from daemon.domain.facts import ErrorFacts, RequestFacts, ResponseFacts
+from daemon.domain.soft_routing import WorkloadClass
 from daemon.domain.thinking import thinking_match
 from daemon.domain.usage import TokenUsage
 from daemon.logic.client import client_family, marked_attempt, turn_id
@@ -37,6 +38,17 @@ class Keys:
     hashing: bytes
     canary: bytes
 
+    def hashed(self, kind: bytes, value: bytes | str | None) -> str | None:
+        """Sixteen hex digits that nobody can compute without the key of this installation."""
+        if value is None:
+            return None
+        data = value.encode() if isinstance(value, str) else value
+        return blake2b(data, digest_size=8, key=self.hashing, person=kind).hexdigest()
+
+    def client_of(self, ask: Ask) -> str | None:
+        """The `client_key_id` of a request."""
+        return self.hashed(b"client key", client_key(ask.sent, ask.query))
+
 
 class Observer:
     """Every `begin` has one `finish`, which offers one event to the sink."""
@@ -51,7 +63,9 @@ class Observer:
         node_id: str,
         keys: Keys,
         open_requests: OpenRequests | None = None,
+        class_of: Callable[[Ask, str | None], WorkloadClass | None] = lambda ask, model: None,
     ) -> None:
+        """`class_of` tells the class of traffic of a request with this model."""
         self.fuses = FusedWires(wires)
         self._sink = sink
         self._clock = clock
@@ -59,6 +73,7 @@ class Observer:
         self._node_id = node_id
         self._keys = keys
         self._open = open_requests
+        self._class_of = class_of
         self._failures = Failures()
         self._has_failed = False
         self._finished: list[Observation] = []
@@ -128,9 +143,9 @@ class Observer:
         event_id = self._ids.next(now)
         outcome, fault = _judge(seen, said)
         turn_key, attempt = self._attempt(seen, outcome, ended)
-        key = client_key(seen.ask.sent, seen.ask.query)
         duration_ms = round((ended - began) * 1000)
         is_canary = self.is_canary(seen.ask)
+        workload = seen.workload or (None if is_canary else self._class_of(seen.ask, asked.model))
         requested, processed = asked.thinking, said.thinking_processed if said else None
         usage, error = (said and said.usage) or _NO_USAGE, (said and said.error) or _NO_ERROR
         retry_after = retry_after_seconds(seen.retry_after, now) if seen.retry_after else None
@@ -155,7 +170,8 @@ class Observer:
             response_model=_name(said.response_model) if said else None,
             prefix=_prefix(asked.model),
             auth_index=auth_index_of(seen.trace_id) if seen.trace_id else None,
-            client_key_id=self._hash(b"client key", key),
+            workload=None if workload is None else workload.name,
+            client_key_id=self._keys.client_of(seen.ask),
             turn_key=turn_key,
             attempt=attempt,
             client=client_family(seen.ask.sent.get(b"user-agent")),
@@ -182,26 +198,19 @@ class Observer:
             retry_after_seconds=retry_after if retry_after is not None else error.retry_after_seconds,
             quota_reset_seconds=error.quota_reset_seconds,
             trace_id=seen.trace_id,
-            mitigation_ids=(seen.route.mitigation_id,) if seen.route else (),
+            mitigation_ids=seen.mitigation_ids,
             request_bytes=seen.request_bytes,
             response_bytes=seen.response_bytes,
         )
 
     def _attempt(self, seen: Observation, outcome: Outcome, now: float) -> tuple[str | None, int]:
-        turn = self._hash(b"turn", turn_id(seen.ask.sent))
+        turn = self._keys.hashed(b"turn", turn_id(seen.ask.sent))
         marked = marked_attempt(seen.ask.sent)
         if turn is None:
             return None, marked
         attempt = marked or self._failures.attempt(turn, seen.began)
         self._failures.note(turn, attempt, failed=outcome is Outcome.FAILED, now=now)
         return turn, attempt
-
-    def _hash(self, kind: bytes, value: bytes | str | None) -> str | None:
-        """Sixteen hex digits that nobody can compute without the key of this installation."""
-        if value is None:
-            return None
-        data = value.encode() if isinstance(value, str) else value
-        return blake2b(data, digest_size=8, key=self._keys.hashing, person=kind).hexdigest()
 
 
 def _judge(seen: Observation, said: ResponseFacts | None) -> tuple[Outcome, Fault | None]:

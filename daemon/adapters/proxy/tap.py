@@ -12,7 +12,7 @@ from daemon.adapters.proxy.fuses import FusedWires
 from daemon.adapters.proxy.inflate import IDENTITY, Inflating, inflater
 from daemon.domain.event import Fault
 from daemon.domain.facts import RequestFacts, ResponseFacts
-from daemon.domain.soft_routing import SoftRoute
+from daemon.domain.soft_routing import WorkloadClass
 from daemon.logic.forwarding import Headers
 from daemon.logic.wire import Tap, read_long
 
@@ -82,16 +82,17 @@ class Observation:
         "first_byte",
         "first_content",
         "largest_gap",
+        "mitigation_ids",
         "place",
         "request_bytes",
         "response_bytes",
         "retry_after",
-        "route",
         "sent_model",
         "status",
         "stream",
         "trace_id",
         "wire",
+        "workload",
     )
 
     def __init__(self, ask: Ask, fuses: FusedWires, now: Callable[[], float]) -> None:
@@ -102,7 +103,9 @@ class Observation:
         self.status: int | None = None
         self.place: int | None = None
         """In the list of what is under way."""
-        self.route: SoftRoute | None = None
+        self.mitigation_ids: tuple[str, ...] = ()
+        """What has rewritten or refused it."""
+        self.workload: WorkloadClass | None = None
         self.sent_model: str | None = None
         self.trace_id: str | None = None
         self.retry_after: bytes | None = None

@@ -1,6 +1,7 @@
 """The ledger in the database: a decision is one transaction; columns have the names of the fields."""
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -10,7 +11,7 @@ from daemon.adapters.store import tables
 from daemon.adapters.store.database import Database
 from daemon.adapters.store.dialects import add, put
 from daemon.domain.alert import Alert, AlertState
-from daemon.domain.audit import AuditEntry
+from daemon.domain.audit import EVERYTHING, AuditEntry, AuditFilter
 from daemon.domain.decision import Decision
 from daemon.domain.heard import Heard
 from daemon.domain.mitigation import Mitigation, MitigationState
@@ -92,10 +93,20 @@ class DatabaseLedger:
         newest = those.order_by(ended, columns.planned_at.desc(), columns.id.desc())
         return await self._read(Mitigation, newest.limit(limit))
 
-    async def audit(self, limit: int = 200, until: int | None = None) -> Sequence[AuditEntry]:
+    async def audit(
+        self, limit: int = 200, until: int | None = None, wanted: AuditFilter = EVERYTHING
+    ) -> Sequence[AuditEntry]:
         """Newest first: what was written last stands first."""
-        those = _by(select(*_without_place(tables.audit)), tables.audit.columns.at, until)
-        return await self._read(AuditEntry, those.order_by(tables.audit.columns.place.desc()).limit(limit))
+        columns = tables.audit.columns
+        those = _by(select(*_without_place(tables.audit)), columns.at, until).order_by(columns.place.desc())
+        if wanted.since is not None:
+            those = those.where(columns.at >= wanted.since)
+        if wanted.before is not None:
+            place = select(columns.place).where(columns.id == wanted.before).scalar_subquery()
+            those = those.where(columns.place < place)
+        if wanted.actor is None and wanted.subject is None:
+            return await self._read(AuditEntry, those.limit(limit))
+        return list(islice(filter(wanted.fits, await self._read(AuditEntry, those)), limit))
 
     async def prune(self, before: int, limit: int) -> int:
         """In one transaction."""

@@ -369,6 +369,8 @@ mitigation = _table(
     Column("expires_at", Big),
     Column("ended_at", Big),
     Column("held_by", Words),
+    Column("hold_expires_at", Big),
+    Column("approve_until", Big),
     _some("hold", Real),
     _some("cool_off", Real),
     _some("max_hold", Real),
@@ -380,6 +382,10 @@ mitigation = _table(
     _some("config_fingerprints", Json),
     Column("outcome", Words),
     _some("evidence", Words),
+    _some("proof", Words),
+    _some("figures", Json),
+    Column("saved_turns", Big),
+    _some("note", Words),
 )
 
 audit = _table(

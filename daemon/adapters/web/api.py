@@ -12,9 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from daemon.adapters.web import shapes, silencing
-from daemon.adapters.web.asking import actor, epoch_ms
+from daemon.adapters.web import acting, shapes, silencing
+from daemon.adapters.web.acting import ACTIONS
+from daemon.adapters.web.asking import actor, epoch_ms, json_object, words
 from daemon.adapters.web.problems import BadParameter
+from daemon.domain.audit import AuditFilter
 from daemon.domain.event import EVENT_FIELDS, Event
 from daemon.domain.foreign import Told
 from daemon.domain.selection import CLOSED
@@ -23,10 +25,10 @@ from daemon.logic import foreign_reading
 from daemon.ports import EventQuery, Operations
 
 PREFIX = "/api/v1"
-ACTIONS = ("apply", "approve", "revert", "hold", "release")
 SHOWN_STATES = ("pending", "firing", "resolved")
 DEFAULT_WINDOW, LONGEST_WINDOW = "10m", 400 * 86_400.0
 DEFAULT_LIMIT, HIGHEST_LIMIT = 100, 1000
+AUDIT_LIMIT = 200
 LONGEST_ALERT = 200
 LARGEST_TOLD, LARGEST_MESSAGE = 1 << 20, 64 << 10
 
@@ -103,8 +105,17 @@ async def _notifications(operations: Operations, _: Request) -> Any:
     return {"notifications": [shapes.notification(row) for row in await operations.notifications()]}
 
 
-async def _audit(operations: Operations, _: Request) -> Any:
-    return {"audit": [shapes.audit_entry(entry) for entry in await operations.audit()]}
+async def _audit(operations: Operations, request: Request) -> Any:
+    parameters = request.query_params
+    limit = _whole(parameters.get("limit", str(AUDIT_LIMIT)), "limit", highest=HIGHEST_LIMIT)
+    texts = {name: words(name, parameters[name]) for name in ("actor", "subject", "before") if name in parameters}
+    since = epoch_ms("since", parameters["since"]) if "since" in parameters else None
+    found = await operations.audit(limit + 1, AuditFilter(since=since, **texts))
+    page = found[:limit]
+    return {
+        "audit": [shapes.audit_entry(entry) for entry in page],
+        "next": page[-1].id if len(found) > limit else None,
+    }
 
 
 async def _explain(operations: Operations, request: Request) -> Any:
@@ -133,11 +144,13 @@ async def _hear(operations: Operations, request: Request, read: Callable[[Any], 
     return {"heard": await operations.hear(told)}
 
 
-async def _act(operations: Operations, request: Request) -> Any:
-    action = request.path_params["action"]
-    if action not in ACTIONS:
-        raise HTTPException(404)
-    return shapes.mitigation(await operations.act(request.path_params["mitigation"], action, actor(request)))
+async def _start_drill(operations: Operations, request: Request) -> Any:
+    body = await json_object(request, ("author",))
+    return {"drill": shapes.drill(await operations.start_drill(actor(request, body.get("author"))))}
+
+
+async def _drill(operations: Operations, _: Request) -> Any:
+    return {"drill": shapes.drill(operations.drill())}
 
 
 async def _openapi(_: Operations, __: Request) -> Any:
@@ -209,13 +222,31 @@ ENDPOINTS = (
     Endpoint(method="DELETE", path="/silences/{silence}", summary="Ends a silence, by its id", answer=silencing.expire),
     Endpoint(path="/mitigations", summary="The journal: open rows first", answer=_mitigations),
     Endpoint(path="/notifications", summary="Messages, newest first", answer=_notifications),
-    Endpoint(path="/audit", summary="Who did what, why, and what came of it", answer=_audit),
+    Endpoint(
+        path="/audit",
+        summary="Who did what, why, and what came of it, newest first; nothing changes an entry",
+        parameters={
+            "actor": "Who: `human:jo`, or a glob such as `rule:*`",
+            "subject": "What it was done to: `model_alias:gpt-5.3-codex-spark`, or a glob",
+            "since": "Only what was done at or after this instant",
+            "limit": f"1 to {HIGHEST_LIMIT}; {AUDIT_LIMIT} unless said",
+            "before": "Only what was written before the entry of this id: the `next` of the page before",
+        },
+        answer=_audit,
+    ),
     Endpoint(
         method="POST",
         path="/mitigations/{mitigation}/{action}",
-        summary=f"One of {', '.join(ACTIONS)}, on an id or a name; 409 says why not",
-        answer=_act,
+        summary=f"One of {', '.join(ACTIONS)}, on an id or a name, with {', '.join(acting.FIELDS)}; 409 says why not",
+        answer=acting.act,
     ),
+    Endpoint(
+        method="POST",
+        path="/drill",
+        summary="A fire drill: alert, message and fallback on made-up turns that end in nobody's figures",
+        answer=_start_drill,
+    ),
+    Endpoint(path="/drill", summary="How the latest fire drill goes, or went", answer=_drill),
     Endpoint(path="/openapi.json", summary="This document", answer=_openapi),
 )
 

@@ -10,7 +10,8 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from daemon.adapters.web import api, metrics, silencing
+from daemon.adapters.web import acting, api, metrics, silencing
+from daemon.adapters.web.approving import Approving
 from daemon.adapters.web.guard import Guard, Sessions
 from daemon.adapters.web.page import Page
 from daemon.adapters.web.problems import HANDLERS
@@ -31,10 +32,11 @@ def build(
     allowed_hosts: Iterable[str],
     clock: Clock,
     runbook: Path = NOWHERE,
+    approval_key: bytes = b"",
 ) -> ASGIApp:
     """The ASGI application. `allowed_hosts` are names (`host` or `host:port`) that a browser may use for us;
-    addresses and `localhost` always may. `runbook` is the Markdown file that links in messages lead to. Raises
-    ValueError on an empty token."""
+    addresses and `localhost` always may. `runbook` is the Markdown file that links in messages lead to, `approval_key`
+    what the secrets of approval links are made of. Raises ValueError on an empty token."""
 
     async def healthz(_: Request) -> Response:
         stalled = operations.stalled()
@@ -58,7 +60,9 @@ def build(
         Route("/docs/runbook.md", page.runbook),
         Route("/login", page.login, methods=["GET", "POST"]),
         Mount("/static", StaticFiles(directory=STATIC)),
+        *Approving(operations, page, approval_key, clock).routes(),
         *silencing.forms(operations),
+        *acting.forms(operations, page.refused),
         *api.routes(operations),
     ]
     inside = Starlette(routes=routes, exception_handlers=HANDLERS, max_body_size=LARGEST_BODY)

@@ -11,8 +11,11 @@ from starlette.requests import Request
 
 from daemon.adapters.web import shapes
 from daemon.adapters.web.problems import BadParameter
+from daemon.domain.units import parse_duration
 
 ACTOR = re.compile(r"[\w.@-]{1,64}")
+LONGEST_SECONDS = 366 * 86_400.0
+LONGEST_COMMENT = 400
 
 
 def actor(request: Request, author: Any = None) -> str:
@@ -30,6 +33,26 @@ def epoch_ms(name: str, text: Any) -> int:
         return (datetime.fromisoformat(text) - shapes.EPOCH) // timedelta(milliseconds=1)
     except (ValueError, TypeError):
         raise BadParameter(name, "must be an instant such as 2026-11-24T10:00:00.000Z") from None
+
+
+def seconds(text: Any) -> float:
+    """What `for` says, which is how long something shall last."""
+    try:
+        length = parse_duration(str(text))
+    except ValueError as error:
+        raise BadParameter("for", str(error)) from None
+    if not 0 < length <= LONGEST_SECONDS:
+        raise BadParameter("for", "must be longer than 0s and at most 366d")
+    return length
+
+
+def words(name: str, text: Any, most: int = LONGEST_COMMENT) -> str:
+    """Text of a person."""
+    if not isinstance(text, str):
+        raise BadParameter(name, "must be text")
+    if len(text) > most:
+        raise BadParameter(name, f"must be at most {most} characters long")
+    return text
 
 
 async def json_object(request: Request, known: Collection[str]) -> dict[str, Any]:

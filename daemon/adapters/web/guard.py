@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from daemon.adapters.web.problems import problem
+from daemon.logic.approving import PATH
 from daemon.ports import Clock
 
 COOKIE = "runbookd_session"
@@ -98,6 +99,8 @@ class Guard:
         headers, path, reading = Headers(scope=scope), str(scope["path"]), scope["method"] in READING
         if not self._is_our_host(headers.getlist("host")):
             return problem(421, "This host name is not ours: open the page by its address, or set RUNBOOKD_PUBLIC_URL.")
+        if path.startswith(PATH):
+            return None  # its token is its own secret, good for one thing, once: no page can post it unless it was told
         if not reading and not self._is_our_origin(headers):
             return problem(403, "A page of another origin may not do this.")
         if path in OPEN_PATHS or path.startswith("/static/"):

@@ -1,6 +1,6 @@
 """The page: one server-rendered answer to "what is going on?", and the form that lets a person in."""
 
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from glob import escape
 from itertools import groupby
 from pathlib import Path
@@ -17,7 +17,9 @@ from daemon.adapters.web.guard import COOKIE, SESSION_SECONDS, Sessions
 from daemon.adapters.web.runbook import sections
 from daemon.domain.alert import Alert
 from daemon.domain.errors import StoreFailure
+from daemon.domain.mitigation import Mitigation, Mode
 from daemon.domain.units import say_duration, say_ratio
+from daemon.logic.approving import Standing, standing
 from daemon.ports import Clock, EventQuery, Operations
 
 WINDOW_SECONDS = 600.0
@@ -41,25 +43,25 @@ class Page:
 
     async def overview(self, _: Request) -> Response:
         """`GET /`."""
-        return self._render("overview.html", **await self._read())
+        return self.render("overview.html", **await self._read())
 
     async def explain(self, request: Request) -> Response:
         """`GET /explain?alert=`: why it fired or not, was sent or not, acted or not, at this moment."""
         name = request.query_params.get("alert", "")[:LONGEST_NAME]
         told = await _or(self._operations.explain(name, None), None)
-        return self._render("explain.html", alert=name, told=told, code=200 if told else 503)
+        return self.render("explain.html", alert=name, told=told, code=200 if told else 503)
 
     async def runbook(self, _: Request) -> Response:
         """`GET /docs/runbook.md`: what to do when an alert fires."""
-        return self._render("runbook.html", sections=list(sections(self._runbook)))
+        return self.render("runbook.html", sections=list(sections(self._runbook)))
 
     async def login(self, request: Request) -> Response:
         """`GET /login`: the form; `POST /login`: a session cookie for the right token."""
         if request.method != "POST":
-            return self._render("login.html")
+            return self.render("login.html")
         form = parse_qs((await request.body()).decode("latin-1"))
         if not self._sessions.is_token(form.get("token", [""])[0].strip()):
-            return self._render("login.html", code=401, refused=True)
+            return self.render("login.html", code=401, refused=True)
         response = RedirectResponse("/", 303)
         secure = request.url.scheme == "https"
         response.set_cookie(
@@ -74,6 +76,11 @@ class Page:
         status = shapes.status(await _or(operations.status(), {}))
         providers = await _or(operations.providers(WINDOW_SECONDS), {})
         firing = _loudest(row for row in alerts if row.is_firing)
+        now = self._clock.now()
+
+        def can_approve(row: Mitigation) -> bool:
+            return row.mode is Mode.ASK and standing(row, mitigations, alerts, now) is Standing.OPEN
+
         pending = _loudest(row for row in alerts if row.state.shown == "pending")
         missing = await _or(operations.ready(), ("store",))
         return {
@@ -89,7 +96,8 @@ class Page:
             "failures": sum(figures.get("failure_count") or 0 for figures in providers.values()),
             "window": WINDOW_SECONDS,
             "open_mitigations": [row for row in mitigations if row.state.is_open],
-            "ended_mitigations": [row for row in mitigations if not row.state.is_open][:ENDED],
+            "ended_mitigations": _latest_ended(mitigations, can_approve),
+            "can_approve": can_approve,
             "alert_names": {row.fingerprint: row.alert for row in alerts},
             "wanted_by": lambda alert: shapes.wanted_by(alert, mitigations),
             "silences": await _or(operations.silences(), ()),
@@ -97,7 +105,16 @@ class Page:
             "events": await _or(operations.events(EventQuery(limit=TAIL)), None),
         }
 
-    def _render(self, name: str, *, code: int = 200, **context: Any) -> Response:
+    def refused(self, why: str) -> Response:
+        """After a button that did nothing."""
+        return self.told("Nothing was done", why, code=409)
+
+    def told(self, title: str, *lines: str, code: int = 200) -> Response:
+        """A page that says how something went, or why it did not."""
+        return self.render("told.html", code=code, title=title, lines=lines)
+
+    def render(self, name: str, *, code: int = 200, **context: Any) -> Response:
+        """A page from its template."""
         return HTMLResponse(self._templates.get_template(name).render(now=self._clock.now(), **context), code)
 
 
@@ -113,6 +130,13 @@ def _loudest(alerts: Iterable[Alert]) -> list[Alert]:
     by_episode = sorted(alerts, key=lambda row: (row.episode, -row.severity.rank))
     first = [next(rows) for _, rows in groupby(by_episode, key=lambda row: row.episode)]
     return sorted(first, key=lambda row: (-row.severity.rank, shapes.since(row)))
+
+
+def _latest_ended(rows: Iterable[Mitigation], can_approve: Callable[[Mitigation], bool]) -> list[Mitigation]:
+    """What waits for a human, and the few that ended last."""
+    ended = [row for row in rows if not row.state.is_open]
+    waiting = [row for row in ended if can_approve(row)]
+    return [*waiting, *(row for row in ended if row not in waiting)][: len(waiting) + ENDED]
 
 
 def _troubles(status: Mapping[str, Any]) -> Sequence[str]:

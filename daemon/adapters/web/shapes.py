@@ -7,6 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from daemon.domain.alert import Alert, AlertState
 from daemon.domain.audit import AuditEntry
+from daemon.domain.drill import DrillReport
 from daemon.domain.event import EVENT_FIELDS, Event
 from daemon.domain.explanation import Explanation
 from daemon.domain.mitigation import Mitigation
@@ -147,10 +148,15 @@ def mitigation(row: Mitigation) -> dict[str, Any]:
         "expires_at": instant(row.expires_at),
         "ended_at": instant(row.ended_at),
         "held_by": row.held_by,
+        "hold_expires_at": instant(row.hold_expires_at),
+        "approve_until": instant(row.approve_until),
         "attempts": row.attempts,
         "effect": row.effect,
         "outcome": row.outcome,
         "evidence": row.evidence,
+        "proof": row.proof,
+        "saved_turns": row.saved_turns,
+        "note": row.note,
     }
 
 
@@ -181,6 +187,25 @@ def silence(row: Silence) -> dict[str, Any]:
         "author": row.author,
         "comment": row.comment,
         "created_at": instant(row.created_at),
+    }
+
+
+def drill(report: DrillReport | None) -> dict[str, Any] | None:
+    """How a fire drill goes; steps that are not over have no state."""
+    if report is None:
+        return None
+    steps = {step.name: step for step in report.steps}
+    return {
+        "id": report.id,
+        "started_at": instant(report.started_at),
+        "steps": [
+            {"name": name, "state": step.state, "words": step.words, "seconds": round(step.seconds, 3)}
+            if (step := steps.get(name))
+            else {"name": name, "state": None, "words": "", "seconds": None}
+            for name in report.names
+        ],
+        "is_over": report.is_over,
+        "went_well": report.went_well,
     }
 
 

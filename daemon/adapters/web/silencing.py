@@ -9,14 +9,12 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from daemon.adapters.web import shapes
-from daemon.adapters.web.asking import actor, epoch_ms, form, json_object
+from daemon.adapters.web.asking import actor, epoch_ms, form, json_object, seconds, words
 from daemon.adapters.web.problems import BadParameter
 from daemon.domain.errors import Conflict
-from daemon.domain.units import parse_duration
 from daemon.ports import Operations
 
 FIELDS = ("matchers", "starts_at", "ends_at", "for", "comment", "author")
-LONGEST_SECONDS = 366 * 86_400.0
 PAGE_ACTOR = "human:dashboard"
 
 
@@ -35,14 +33,12 @@ async def silences(operations: Operations, _: Request) -> Any:
 async def silence(operations: Operations, request: Request) -> Any:
     """`POST /silences`."""
     body = await json_object(request, FIELDS)
-    comment = body.get("comment", "")
-    if not isinstance(comment, str):
-        raise BadParameter("comment", "must be text")
+    comment = words("comment", body.get("comment", ""))
     row = await operations.silence(
         _matchers(body.get("matchers", {})),
         starts_at=_instant(body, "starts_at"),
         ends_at=_instant(body, "ends_at"),
-        seconds=_seconds(body["for"]) if body.get("for") is not None else None,
+        seconds=seconds(body["for"]) if body.get("for") is not None else None,
         actor=actor(request, body.get("author")),
         comment=comment,
     )
@@ -62,7 +58,7 @@ def forms(operations: Operations) -> list[Route]:
         pairs = [text.partition("=") for text in fields.get("match", ())]
         await operations.silence(
             {name: wanted for name, _, wanted in pairs},
-            seconds=_seconds(fields.get("for", [""])[0]),
+            seconds=seconds(fields.get("for", [""])[0]),
             actor=PAGE_ACTOR,
             comment=fields.get("comment", [""])[0],
         )
@@ -93,13 +89,3 @@ def _matchers(found: Any) -> Mapping[str, str]:
 
 def _instant(body: Mapping[str, Any], name: str) -> int | None:
     return None if body.get(name) is None else epoch_ms(name, body[name])
-
-
-def _seconds(text: Any) -> float:
-    try:
-        seconds = parse_duration(str(text))
-    except ValueError as error:
-        raise BadParameter("for", str(error)) from None
-    if not 0 < seconds <= LONGEST_SECONDS:
-        raise BadParameter("for", "must be longer than 0s and at most 366d")
-    return seconds

@@ -4,19 +4,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from daemon.domain.alerts_config import MitigationOptions, Strict
+from daemon.domain.alerts_config import MitigationOptions
 from daemon.domain.mitigation import Mitigation
 from daemon.domain.soft_routing import SoftRoute
-from daemon.domain.units import Duration
 from daemon.logic.mitigation import About, Change
-
-
-class Release(Strict):
-    """How we learn that the original path works again."""
-
-    canary: Literal["ping"] = "ping"
-    every: Duration = 30.0
-    passes: int = Field(3, ge=1)
+from daemon.logic.soft_options import Release
 
 
 class ModelAlias(MitigationOptions):
@@ -24,8 +16,11 @@ class ModelAlias(MitigationOptions):
 
     kind: Literal["model_alias"] = "model_alias"
     from_: str = Field(alias="from")
+    """The model that is out of order, with or without a `(suffix)`."""
     to: tuple[str, ...] = Field(min_length=1)
+    """Models that may stand in, the best first."""
     release: Release = Release()
+    """How we learn that the original path works again."""
 
 
 OPTIONS = ModelAlias

@@ -4,16 +4,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from daemon.domain.alerts_config import MitigationOptions, Strict
+from daemon.domain.alerts_config import MitigationOptions
 from daemon.domain.mitigation import Call, Effect
-from daemon.domain.units import Duration
+from daemon.logic.capabilities import obstacle
 from daemon.logic.mitigation import About, Change
-
-
-class Verify(Strict):
-    """Compare before and after, so long after the change."""
-
-    within: Duration
 
 
 class UpstreamToggle(MitigationOptions):
@@ -21,32 +15,28 @@ class UpstreamToggle(MitigationOptions):
 
     kind: Literal["upstream_toggle"] = "upstream_toggle"
     set: dict[str, bool] = Field(min_length=1)
-    verify: Verify | Literal["none"] = "none"
-    even_if_inert: bool = False
-    """Write a setting that this upstream is known to ignore."""
+    """Settings by dotted name, and what they shall be."""
 
 
 OPTIONS = UpstreamToggle
-
-INERT = frozenset({"quota-exceeded.switch-project", "quota-exceeded.switch-preview-model"})
-"""Settings that today's builds keep, show and never look at."""
 
 _PREFIX = "upstream:"
 
 
 def plan(options: UpstreamToggle, about: About) -> tuple[Change, ...]:
     """One target per setting: each has its own row in the journal."""
-    return tuple(_change(options, name, value) for name, value in options.set.items())
+    return tuple(_change(options, about, name, value) for name, value in options.set.items())
 
 
-def _change(options: UpstreamToggle, name: str, value: bool) -> Change:
+def _change(options: UpstreamToggle, about: About, name: str, value: bool) -> Change:
+    is_inert = name in about.capabilities.inert
     return Change(
         target=_PREFIX + name,
         choices=(value,),
         soft=False,
-        effect=Effect.NO_EFFECT_KNOWN if name in INERT else Effect.UNKNOWN,
-        inert=name in INERT and not options.even_if_inert,
-        verify={} if options.verify == "none" else options.verify.model_dump(),
+        effect=Effect.NO_EFFECT_KNOWN if is_inert else Effect.UNKNOWN,
+        inert=is_inert and not options.even_if_inert,
+        obstacle=obstacle(about.capabilities, "PUT", reading(_PREFIX + name)),
     )
 
 

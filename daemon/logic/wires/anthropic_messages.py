@@ -8,17 +8,21 @@ from msgspec.structs import replace
 
 from daemon.domain.event import Wire
 from daemon.domain.facts import RequestFacts, ResponseFacts
+from daemon.domain.thinking import ThinkingSetting
 from daemon.domain.usage import TokenUsage
 from daemon.logic import tapping
 from daemon.logic.json_peek import DECODE_ERRORS, count, decode, decode_members, inside, is_list_without, says, text
-from daemon.logic.model_rewriting import body_with_model
+from daemon.logic.model_rewriting import body_with, body_with_model, inner, reading
 from daemon.logic.own_errors import anthropic_error as error_body
 from daemon.logic.thinking_reading import from_claude, from_suffix
 from daemon.logic.wire import Tap
 
-__all__ = ["WIRE", "claims", "error_body", "read_request", "tap", "with_model"]
+__all__ = ["WIRE", "claims", "error_body", "read_request", "tap", "with_model", "with_thinking"]
 
 WIRE = Wire.ANTHROPIC_MESSAGES
+
+_EFFORTS = {"minimal": "low", "xhigh": "max"}
+"""Levels that this wire does not know."""
 
 _PATH = re.compile(r"/v1/messages|/api/provider/[^/]+/v1/messages")
 
@@ -88,6 +92,21 @@ def _parts(content: msgspec.Raw) -> list[_Part]:
 def with_model(target: bytes, body: bytes, model: str) -> tuple[bytes, bytes]:
     """The model stands in the body."""
     return target, body_with_model(body, model)
+
+
+def with_thinking(target: bytes, body: bytes, thinking: ThinkingSetting) -> tuple[bytes, bytes]:
+    """Disabled, enabled with a budget, or adaptive with an effort beside it."""
+    if thinking.mode == "none":
+        return target, body_with(body, "thinking", value={"type": "disabled"})
+    if thinking.mode == "budget":
+        return target, body_with(body, "thinking", value={"type": "enabled", "budget_tokens": thinking.budget})
+    changed = body_with(body, "thinking", value={"type": "adaptive"})
+    if thinking.level is not None:
+        effort = _EFFORTS.get(thinking.level, thinking.level)
+        return target, body_with(changed, "output_config", "effort", value=effort)
+    beside = inner(changed, "output_config")
+    left = reading(beside, "effort")
+    return target, body_with(changed, "output_config", value=left) if left != reading(beside) else changed
 
 
 # ---- responses -------------------------------------------------------------------------------------------------------

@@ -11,15 +11,16 @@ import msgspec
 
 from daemon.domain.event import Wire
 from daemon.domain.facts import RequestFacts
+from daemon.domain.thinking import ThinkingSetting
 from daemon.domain.usage import TokenUsage
 from daemon.logic import tapping
 from daemon.logic.json_peek import DECODE_ERRORS, count, decode, decode_members, inside, objects, says, text
-from daemon.logic.model_rewriting import renamed
+from daemon.logic.model_rewriting import body_with, inner, reading, renamed, spelled
 from daemon.logic.own_errors import google_error as error_body
 from daemon.logic.thinking_reading import from_gemini, from_suffix
 from daemon.logic.wire import Tap
 
-__all__ = ["WIRE", "claims", "error_body", "read_request", "tap", "with_model"]
+__all__ = ["WIRE", "claims", "error_body", "read_request", "tap", "with_model", "with_thinking"]
 
 WIRE = Wire.GEMINI_GENERATE_CONTENT
 
@@ -28,6 +29,8 @@ _ROOT = re.compile(r"(/v1(?:beta)?)|/api/provider/[^/]+/v1beta|(/api/provider/go
 _VERB = re.compile(rb"(.+)((?::|%3[Aa])[A-Za-z]+)", re.DOTALL)
 _FUNCTION_RESPONSE = re.compile(rb'"function(?:Response|_response)"\s*:')
 _IMAGE = re.compile(rb'"(?:inline|file)(?:Data|_data)"\s*:\s*\{[^{}]*"image\\?/')
+_BUDGETS = {"none": 0, "auto": -1}
+_THINKING = ("thinkingLevel", "thinking_level", "thinkingBudget", "thinking_budget")
 _SILENT_PARTS = frozenset({"thought", "thoughtSignature"})
 
 
@@ -97,6 +100,16 @@ def with_model(target: bytes, body: bytes, model: str) -> tuple[bytes, bytes]:
         return target, body
     new = quote(renamed(asked, model), safe="/()").encode()
     return root + slash + new + match[2] + mark + query, body
+
+
+def with_thinking(target: bytes, body: bytes, thinking: ThinkingSetting) -> tuple[bytes, bytes]:
+    """As a level or a budget, in the spelling that the request uses; both together would be refused."""
+    config = spelled(body, "generationConfig", "generation_config")
+    below = inner(body, config)
+    name = spelled(below, "thinkingConfig", "thinking_config")
+    budget = thinking.budget if thinking.mode == "budget" else _BUDGETS.get(thinking.mode)
+    said = {"thinkingLevel": thinking.level} if budget is None else {"thinkingBudget": budget}
+    return target, body_with(body, config, name, value={**reading(inner(below, name), *_THINKING), **said})
 
 
 # ---- responses -------------------------------------------------------------------------------------------------------

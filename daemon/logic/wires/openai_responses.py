@@ -7,15 +7,16 @@ import msgspec
 
 from daemon.domain.event import Wire
 from daemon.domain.facts import RequestFacts
+from daemon.domain.thinking import ThinkingSetting
 from daemon.domain.usage import TokenUsage
 from daemon.logic import tapping
 from daemon.logic.json_peek import DECODE_ERRORS, count, decode, decode_members, inside, says, text
-from daemon.logic.model_rewriting import body_with_model
+from daemon.logic.model_rewriting import body_with, body_with_model
 from daemon.logic.own_errors import openai_error as error_body
 from daemon.logic.thinking_reading import from_effort, from_suffix
 from daemon.logic.wire import Tap
 
-__all__ = ["WIRE", "claims", "error_body", "read_request", "tap", "with_model"]
+__all__ = ["WIRE", "claims", "error_body", "read_request", "tap", "with_model", "with_thinking"]
 
 WIRE = Wire.OPENAI_RESPONSES
 
@@ -83,6 +84,11 @@ def _has_tool_result_image(given: bytes) -> bool | None:
 def with_model(target: bytes, body: bytes, model: str) -> tuple[bytes, bytes]:
     """The model stands in the body."""
     return target, body_with_model(body, model)
+
+
+def with_thinking(target: bytes, body: bytes, thinking: ThinkingSetting) -> tuple[bytes, bytes]:
+    """As an effort; a budget is the nearest one."""
+    return target, body_with(body, "reasoning", "effort", value=thinking.canonical)
 
 
 # ---- responses -------------------------------------------------------------------------------------------------------

@@ -58,7 +58,7 @@ def test_the_shipped_rules_have_the_thresholds_of_the_runbook(shipped: AlertsCon
     }
     assert levels == {
         ("ProviderRateLimited", "warning"): (0.05, 0.03, None, ()),
-        ("ProviderRateLimited", "critical"): (0.1, 0.06, 60.0, ("fallback", "quota-fallback")),
+        ("ProviderRateLimited", "critical"): (0.1, 0.06, 60.0, ("fallback", "next-credential", "quota-fallback")),
         ("SparkErrorRatio", "warning"): (0.02, 0.01, None, ()),
         ("SparkErrorRatio", "critical"): (0.05, 0.02, 60.0, ("fallback",)),
         ("ProviderErrorRatio", "warning"): (0.05, 0.03, None, ()),
@@ -255,8 +255,8 @@ def test_a_mistake_that_meets_the_shipped_file_stands_where_the_person_wrote_it(
             ["rules[0].levels.warning.above: is above that of critical (5%)"],
         ),
         (
-            HEAD + rule(", for: 1m, mitigate: [next-credential]"),
-            ["rules[0].levels.warning.mitigate[0]: this version has no 'next-credential' yet: it is left out"],
+            HEAD + rule(", for: 1m, mitigate: [iflow-away]"),
+            ["rules[0].levels.warning.mitigate[0]: this version has no 'iflow-away' yet: it is left out"],
         ),
         (
             HEAD + rule(", mitigate: [fallback]"),
@@ -281,7 +281,7 @@ def test_what_would_do_nothing_is_warned_about(text: str, warnings: list[str], l
 
 
 def test_what_was_warned_about_is_left_out(load_text: Load) -> None:
-    acting = rule(", for: 1m, mitigate: [next-credential, fallback]")
+    acting = rule(", for: 1m, mitigate: [iflow-away, fallback]")
     config = load_text(f"{HEAD}fallbacks: {{a: [a, b]}}\n{acting}").config
     assert own_rules(config)[0].levels[Severity.WARNING].mitigate == ("fallback",)
     assert config.fallbacks == {"a": ("b",)}

@@ -24,7 +24,7 @@ TYPES: dict[str, Any] = {
 KEYWORDS = {
     *("$ref", "$schema", "$defs", "title", "description", "default", "examples", "type", "const", "enum", "pattern"),
     *("anyOf", "oneOf", "properties", "additionalProperties", "propertyNames", "required", "items", "minItems"),
-    *("minProperties", "minimum", "exclusiveMinimum"),
+    *("minProperties", "minimum", "exclusiveMinimum", "maximum", "minLength"),
 }
 
 
@@ -42,7 +42,9 @@ def fits(value: Any, part: Mapping[str, Any]) -> bool:
     if value != part.get("const", value) or value not in part.get("enum", [value]):
         return False
     if isinstance(value, str):
-        return bool(re.search(part.get("pattern", ""), value))
+        return len(value) >= part.get("minLength", 0) and bool(re.search(part.get("pattern", ""), value))
+    if isinstance(value, int | float) and not part.get("minimum", value) <= value <= part.get("maximum", value):
+        return False
     if isinstance(value, list):
         return len(value) >= part.get("minItems", 0) and all(fits(one, part.get("items", {})) for one in value)
     return not isinstance(value, dict) or fits_map(value, part)
@@ -94,6 +96,14 @@ STATE = {"alert": "A", "kind": "state", "field": "quota_exhausted", "levels": {"
         ({"mitigations": {"m": {"kind": "model_alias", "from": "a", "to": ["b"]}}}, True),
         ({"mitigations": {"m": {"hold": "10m"}}}, True),
         ({"mitigations": {"m": {"kind": "model_alias", "set": {}}}}, False),
+        ({"mitigations": {"m": {"kind": "reroute", "prefix": "a", "to_prefix": "b", "workload": "w"}}}, True),
+        ({"mitigations": {"m": {"kind": "pin_thinking", "workload": "w", "level": "hihg"}}}, False),
+        ({"mitigations": {"m": {"kind": "limit_concurrency", "model": "a", "at_once": 0}}}, False),
+        ({"workloads": [{"name": "w", "match": {"header": {"x-app": "a*"}}, "priority": "best_effort"}]}, True),
+        ({"workloads": [{"name": "w", "match": {"model": "a"}, "fallbacks": {"a": ["b"]}, "exclude": ["c"]}]}, True),
+        ({"workloads": [{"name": "w", "match": {"client_key_id": "me"}}]}, False),
+        ({"workloads": [{"name": "w", "match": {"headers": {}}}]}, False),
+        ({"workloads": [{"name": "w"}]}, False),
         ({"defaults": {"window": "5m", "min_samples": 50}}, True),
         ({"defaults": {"windw": "5m"}}, False),
         ({"defaults": {"alert": "A"}}, False),

@@ -6,6 +6,8 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
 
 from daemon.adapters.management.client import ManagementClient
 from daemon.domain.credential import CredentialFile
@@ -59,9 +61,50 @@ async def test_fingerprints_cannot_be_compared_without_the_key(start: Start, con
     assert (await one.config_fingerprints())["debug"] != (await other.config_fingerprints())["debug"]
 
 
+CODEX = "codex-a@example.org.json"
+
+
+async def codex(client: ManagementClient) -> CredentialFile:
+    return next(one for one in await client.credential_files() if one.name == CODEX)
+
+
 async def test_the_credentials(client: ManagementClient) -> None:
-    files = await client.credential_files()
-    assert CredentialFile(auth_index="c0de00000000c0de", name="codex-a@example.org.json", provider_key="codex") in files
+    assert await codex(client) == CredentialFile(
+        auth_index="c0de00000000c0de",
+        name=CODEX,
+        provider_key="codex",
+        disabled=False,
+        unavailable=False,
+        status="active",
+        runtime_only=False,
+    )
+
+
+async def test_what_was_changed_of_a_credential_is_read_back(client: ManagementClient) -> None:
+    await client.send(Call(method="PATCH", path="auth-files/fields", body={"name": CODEX, "priority": -1}))
+    await client.send(Call(method="PATCH", path="auth-files/status", body={"name": CODEX, "disabled": True}))
+    found = await codex(client)
+    assert (found.priority, found.disabled, found.status, found.is_healthy) == (-1, True, "disabled", False)
+    await client.send(Call(method="PATCH", path="auth-files/fields", body={"name": CODEX, "priority": 0}))
+    assert (await codex(client)).priority is None
+
+
+async def test_what_an_upstream_tells_in_another_way_is_not_told(start: Start, connect: Connect) -> None:
+    odd = {"auth_index": "a1", "name": "a", "provider": "codex", "disabled": "no", "priority": True, "status": 1}
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await JSONResponse({"files": [odd]})(scope, receive, send)
+
+    (found,) = await connect(await start(app=answer)).credential_files()
+    assert found == CredentialFile(auth_index="a1", name="a", provider_key="codex")
+
+
+@pytest.mark.parametrize("version", ["7.2.142", "6.8.38"])
+async def test_every_answer_says_the_version(start: Start, connect: Connect, version: str) -> None:
+    client = connect(await start(version=version))
+    assert client.version is None
+    await client.read("debug")
+    assert client.version == version
 
 
 async def test_the_first_refusal_ends_all_calls_for_half_an_hour(

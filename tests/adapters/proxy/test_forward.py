@@ -533,7 +533,7 @@ async def test_a_model_in_the_path(rerouting: tuple[RunningProxy, RawServer]) ->
 async def test_a_body_too_large_to_hold_keeps_its_path(
     rerouting: tuple[RunningProxy, RawServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("daemon.adapters.proxy.forward.MOST_BODY_BYTES", 1000)
+    monkeypatch.setattr("daemon.adapters.proxy.holding.MOST_BODY_BYTES", 1000)
     body = b'{"model":"spark","x":"' + b"y" * 300_000 + b'"}'
     sent, event = await routed(*rerouting, post(CHAT, body))
     assert sent == CHAT + b" " + body

@@ -177,7 +177,7 @@ async def test_what_is_muted_or_looked_after_is_marked_and_has_no_such_button(
     text, found = Page((await visitor.get("/")).text).text, await buttons(visitor)
     assert "silenced acknowledged by jo" in text
     assert "quiet hours: night" in text
-    assert not [value for name, value in found if name == "action"]
+    assert not [value for name, value in found if name == "action" and not str(value).startswith("/mitigations/")]
 
 
 @pytest.mark.parametrize("path", ["/silences", "/silences/s-1/expire", "/alerts/ProviderRateLimited/ack"])

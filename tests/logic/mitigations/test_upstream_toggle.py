@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from daemon.domain.capabilities import Capabilities
 from daemon.domain.mitigation import Effect
 from daemon.logic.mitigation import About, kind_of
 from daemon.logic.mitigations import upstream_toggle
@@ -17,7 +18,7 @@ def toggle(**options: Any) -> Any:
 
 
 def test_one_target_per_setting() -> None:
-    inert, free = upstream_toggle.plan(toggle(set={PROJECT: True, "debug": False}, verify={"within": "5m"}), About())
+    inert, free = upstream_toggle.plan(toggle(set={PROJECT: True, "debug": False}), About())
     assert (inert.target, inert.choices, inert.effect, inert.inert) == (
         f"upstream:{PROJECT}",
         (True,),
@@ -25,12 +26,25 @@ def test_one_target_per_setting() -> None:
         True,
     )
     assert (free.target, free.choices, free.effect, free.inert) == ("upstream:debug", (False,), Effect.UNKNOWN, False)
-    assert free.verify == {"within": 300.0}
+    assert (free.obstacle, inert.obstacle) == ("", "")
+
+
+def test_what_is_known_to_be_ignored_is_what_the_upstream_is_known_to_ignore() -> None:
+    about = About(capabilities=Capabilities(inert=frozenset({"debug"})))
+    project, debug = upstream_toggle.plan(toggle(set={PROJECT: True, "debug": True}), about)
+    assert (project.inert, project.effect) == (False, Effect.UNKNOWN)
+    assert (debug.inert, debug.effect) == (True, Effect.NO_EFFECT_KNOWN)
+
+
+def test_a_setting_that_is_not_there_is_not_written() -> None:
+    about = About(capabilities=Capabilities(version="6.6.9", routes={"quota-exceeded/switch-project": False}))
+    (change,) = upstream_toggle.plan(toggle(set={PROJECT: True}), about)
+    assert change.obstacle == "this upstream 6.6.9 does not serve PUT quota-exceeded/switch-project"
 
 
 def test_an_inert_setting_can_be_insisted_on() -> None:
     (change,) = upstream_toggle.plan(toggle(set={PROJECT: True}, even_if_inert=True), About())
-    assert (change.effect, change.inert, change.verify) == (Effect.NO_EFFECT_KNOWN, False, {})
+    assert (change.effect, change.inert) == (Effect.NO_EFFECT_KNOWN, False)
 
 
 def test_where_it_is_kept() -> None:

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from daemon.adapters.fake import wires as spoken
 from daemon.domain.event import Wire
 from daemon.domain.facts import RequestFacts
+from daemon.domain.thinking import ThinkingSetting
 from daemon.domain.usage import TokenUsage
+from daemon.logic.thinking_reading import from_word
 from daemon.logic.wire import WireProtocol
 from tests.logic.splitting import cuts, pieces
 from tests.logic.wires.answers import CODEX_ERROR, IDS, TOKENS, WIRES, ask, frames, read, reply, streamed, whole
@@ -332,6 +334,57 @@ def test_the_model_of_a_body_is_replaced(wire: WireProtocol, body: bytes, change
 
 def test_a_suffix_of_the_new_model_wins() -> None:
     assert WIRES[0].with_model(b"/", b'{"model":"a(high)"}', "new(low)")[1] == b'{"model":"new(low)"}'
+
+
+WORDS = ("none", "auto", "minimal", "low", "medium", "high", "xhigh", "max", "0", "-1", "1024", "8192", "32768")
+ASKED: list[dict[str, Any]] = [
+    {},
+    {"model": "m"},
+    {"reasoning_effort": "low", "reasoning": {"summary": "auto", "effort": "low"}},
+    {"thinking": {"type": "enabled", "budget_tokens": 5}, "output_config": {"effort": "low", "x": [1]}},
+    {"thinking": None, "reasoning": None, "generationConfig": None, "output_config": None},
+    {"generationConfig": {"temperature": 1, "thinkingConfig": {"includeThoughts": True, "thinkingBudget": 3}}},
+    {"generation_config": {"thinking_config": {"thinking_level": "low"}, "topK": 4}},
+    {"thinking": "odd", "generationConfig": [1], "reasoning": 7},
+]
+
+
+@every_wire
+@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("asked", ASKED, ids=range(len(ASKED)))
+def test_a_pinned_thinking_is_what_the_wire_reads_then(wire: WireProtocol, word: str, asked: dict[str, Any]) -> None:
+    thinking = from_word(word)
+    assert thinking is not None
+    path = PATHS[wire.WIRE].replace("gpt-5.4", "m")
+    _, body = wire.with_thinking(path.encode(), json.dumps(asked, indent=1).encode(), thinking)
+    read_again = wire.read_request(path, body).thinking
+    assert read_again is not None
+    nearest = {"minimal": "low", "xhigh": "max"} if wire.WIRE is Wire.ANTHROPIC_MESSAGES else {}
+    assert read_again.canonical in (thinking.canonical, nearest.get(thinking.canonical))
+    assert _without_thinking(json.loads(body)) == _without_thinking(asked)
+
+
+def _without_thinking(value: Any) -> Any:
+    """What is no member that says how to think, nor an object that is empty without them."""
+    if not isinstance(value, dict):
+        return value
+    ours = ("reasoning_effort", "effort", "thinking", "thinkingBudget", "thinkingLevel", "thinking_level")
+    kept = {name: _without_thinking(inner) for name, inner in value.items() if name not in ours}
+    holders = (
+        "reasoning",
+        "output_config",
+        "generationConfig",
+        "generation_config",
+        "thinkingConfig",
+        "thinking_config",
+    )
+    return {name: inner for name, inner in kept.items() if name not in holders or (inner and isinstance(inner, dict))}
+
+
+@every_wire
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"not json", b'{"a":1', b"\xff"])
+def test_a_body_that_is_no_object_is_not_pinned(wire: WireProtocol, body: bytes) -> None:
+    assert wire.with_thinking(b"/x", body, ThinkingSetting(mode="level", level="high")) == (b"/x", body)
 
 
 # ---- errors of our own -----------------------------------------------------------------------------------------------
