@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -211,9 +212,10 @@ async def lived(state: Path, *minutes: int) -> None:
 async def test_days_in_shadow_are_summed_up(run: Run, tmp_path: Path) -> None:
     await lived(tmp_path, 4, 3, 40)
     told = await run(code=1)
-    assert told.startswith(
-        "In 6d in shadow: would have acted three times on 1 target, 2 of them while the alert resolved by itself "
-        "within 5m; 0 warnings and 3 criticals fired."
+    assert re.match(
+        r"In 6d\w* in shadow: would have acted three times on 1 target, 2 of them while the alert resolved by itself "
+        r"within 5m; 0 warnings and 3 criticals fired\.",
+        told,
     )
     assert f"SparkErrorRatio: would have done fallback of {SPARK}; resolved alone after 40m" in told
     assert json.loads(await run("--json", code=1))["resolved_alone_soon"] == 2
@@ -224,7 +226,7 @@ async def test_shadow_without_anything_to_do_is_told_too(
 ) -> None:
     monkeypatch.setenv("RUNBOOKD_MITIGATION_MODE", "shadow")
     await lived(tmp_path)
-    assert (await run()).startswith("In 6d in shadow: would not have acted")
+    assert re.match(r"In 6d\w* in shadow: would not have acted", await run())
 
 
 async def test_a_daemon_that_may_act_has_been_in_no_shadow(run: Run, start: Start, tmp_path: Path) -> None:

@@ -234,7 +234,7 @@ def test_a_title_fits_a_lock_screen_and_says_the_worst_first(alerts: Sequence[Al
         ({}, "planned (model_alias:spark, auto)"),
         (
             {"mode": Mode.ASK},
-            "waits for approval (model_alias:spark, ask): runbookd mitigations approve fallback",
+            "waits for approval (model_alias:spark, ask)",
         ),
         ({"mode": Mode.SHADOW}, "would be applied (model_alias:spark, shadow)"),
         ({"state": MitigationState.FAILED, "outcome": "no better"}, "failed, no better (model_alias:spark, auto)"),
