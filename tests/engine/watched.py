@@ -48,6 +48,8 @@ class Watched(Mitigating):
         """A human asked for what is done just now."""
         self.may_be: dict[str, set[Any]] = {target: {self.actual(target)} for target in TARGETS}
         """What each target may be once nobody wants anything: the old value, or a human's."""
+        self.moved: set[str] = set()
+        """Targets whose last write changed other settings as well."""
         self.written: deque[tuple[str, int]] = deque()
         self.before_commit, self.after_commit = self._judge_commit, lambda _: self._survive()
         self._read, self._send = self.upstream.read, self.upstream.send
@@ -105,8 +107,16 @@ class Watched(Mitigating):
         elif old.state is not new.state:
             assert new.state in FOLLOWS.get(old.state, set()), (old.state, new.state)
             assert self.by_human or not self._is_held(old), "nothing changes while a human holds it"
+            self._judge_other_settings(old, new)
+        elif old.state is S.WRITING:
+            assert new.value_before == old.value_before, "what was read before the first write is what it was"
         else:
             assert new.attempts >= old.attempts
+
+    def _judge_other_settings(self, old: Mitigation, new: Mitigation) -> None:
+        verified = new.state in (S.APPLIED, S.RESTORED) or (old.state is S.RESTORING and new.state is S.FAILED)
+        assert new.target not in self.moved or not verified or new.held_by == OURSELVES, "seen and frozen"
+        self.moved.discard(new.target)
 
     def _is_held(self, row: Mitigation) -> bool:
         over = row.hold_expires_at is not None and row.hold_expires_at <= self.clock.now()
@@ -119,9 +129,12 @@ class Watched(Mitigating):
 
     async def _watched_send(self, call: Call) -> None:
         self._judge_write(call)
+        before = dict(self.upstream.config)
         try:
             await self._send(call)
         finally:
+            if self.upstream.config != before:
+                self.moved.add(self._target(call))
             self._survive()
 
     def _judge_write(self, call: Call) -> None:
