@@ -18,7 +18,9 @@ from daemon.domain.mitigation import Mitigation, MitigationState, Mode
 from daemon.domain.notification import Delivery, Message
 from daemon.domain.self_reading import Condition, SelfReading
 from daemon.engine.evidence import Witness
+from daemon.logic.approving import approval_link
 from daemon.logic.judging import Book
+from daemon.logic.messages import with_links
 from daemon.logic.notifying import concluded, superseded, test
 from daemon.logic.outbox import Outbox
 from tests.fakes.event_store import MemoryEventStore
@@ -98,7 +100,10 @@ silenced, acknowledged and repeated as ours are; they never act.
 - What the failures have in common, against the turns that went well since it began: a credential, a model (or two), a
   client, or up to three of those together; and which fault they show. Where nothing stands out, nothing is said.
   "Since 02:05" leaves out a few failures that are older than the trouble.
-- What was done about it, how long it stays at most, or what waits for your word.
+- What was done about it, how long it stays at most, whether it helped and how many turns went well through it.
+- What waits for your word, with a link that approves this one change, once, until its time is over. The page behind it
+  shows what would be changed and why; only its button does anything, so a preview of the link approves nothing. It
+  needs no login: whoever reads the message can press it. ntfy gets a button instead of the link.
 - What to do now: a link to the section of the runbook, and the command that tells why it fires.
 - The alert on the dashboard, and the id of the message.
 
@@ -121,7 +126,8 @@ class Night:
 
     def __post_init__(self) -> None:
         self.book = Book(self.config)
-        self.outbox = Outbox(self.book.alerts, lambda: self.mitigations, URL)
+        link = approval_link(URL, b"the key of one installation")
+        self.outbox = Outbox(self.book.alerts, lambda: self.mitigations, URL, link)
         self.outbox.configure(self.config)
         self.witness = Witness(self.store, self.book.query_of)
 
@@ -197,7 +203,7 @@ def _turn(at: int, place: int, *, bad: bool, **facts: Any) -> Event:
 def night(*names: str, **grouping: Any) -> Night:
     """With some of the rules that are in force without a file."""
     shelves = scan()
-    config = load(packaged("alerts.yaml"), rules=shelves.rules, mitigations=shelves.mitigations).config
+    config = load(packaged("alerts.yaml"), shelves).config
     rules = tuple(rule for rule in config.rules if rule.alert in names)
     return Night(config.model_copy(update={"rules": rules, "route": config.route.model_copy(update=grouping)}))
 
@@ -247,11 +253,28 @@ def spark() -> Iterator[tuple[str, Message]]:
     )
     yield "A mitigation has ended", _next(here, 1, **SPARK_TURN)
     here.change(
-        replace(row, id="m-0002", state=MitigationState.FAILED, ended_at=here.now, outcome="the upstream refused")
+        replace(
+            row,
+            id="m-0002",
+            state=MitigationState.FAILED,
+            ended_at=here.now,
+            outcome="it did not help: before 34 of 80 failed (42 %), after 33 of 75 (44 %)",
+            proof="before 34 of 80 failed (42 %), after 33 of 75 (44 %)",
+            saved_turns=42,
+        )
     )
     yield "A mitigation has failed", _next(here, 1, **SPARK_TURN)
     here.change(
-        replace(row, id="m-0003", state=MitigationState.PLANNED, mode=Mode.ASK, applied_at=None, expires_at=None)
+        replace(
+            row,
+            id="m-0003",
+            state=MitigationState.NOT_NEEDED,
+            mode=Mode.ASK,
+            applied_at=None,
+            expires_at=None,
+            ended_at=here.now,
+            approve_until=here.now + 1_800_000,
+        )
     )
     yield "A mitigation waits for your word", _next(here, 1, **SPARK_TURN)
 
@@ -314,7 +337,7 @@ def page() -> str:
 
 def shown(message: Message) -> str:
     """The title, and the body below it."""
-    return f"{message.title}\n\n{message.body}"
+    return f"{message.title}\n\n{with_links(message)}"
 
 
 if __name__ == "__main__":

@@ -85,8 +85,8 @@ def _row(row: dict[str, Any]) -> list[Cell]:
 
 
 def _end(row: dict[str, Any]) -> str:
-    if row["approve_until"]:
-        return f"waits for approval, for {until(row['approve_until'])} more"
+    if row["approve_until"] and (left := until(row["approve_until"])) != "0s":
+        return f"can be approved for {left} more, while its alert fires"
     if row["ended_at"]:
         return f"{ago(row['ended_at'])} ago" + (f": {row['outcome']}" if row["outcome"] else "")
     if row["held_by"]:
@@ -100,7 +100,7 @@ def _helped(row: dict[str, Any]) -> str:
     turns = row["saved_turns"]
     parts = (
         row["effect"] if row["effect"] != "expected" else "",
-        row["proof"],
+        "" if row["proof"] in (row["outcome"] or "") else row["proof"],
         f"{turns} {'turn' if turns == 1 else 'turns'} saved" if turns else "",
         row["note"],
     )

@@ -10,7 +10,7 @@ from daemon.domain.alerts_config import AlertsConfig
 from daemon.domain.audit import AuditEntry
 from daemon.domain.decision import Decision
 from daemon.domain.drill import DrillReport, DrillStep, StepState
-from daemon.domain.errors import Conflict
+from daemon.domain.errors import Conflict, StoreFailure
 from daemon.domain.event import Event, EventIds
 from daemon.domain.mitigation import Mitigation, MitigationState, Mode
 from daemon.domain.notification import Notification, NotificationReason, NotificationStatus
@@ -61,11 +61,15 @@ class Drill:
             raise Conflict("a drill is going on already")
         if not any(rule is RULE for rule in self._stage.config().rules):
             raise Conflict(f"a rule or a mitigation of yours is called {ALERT} or {MITIGATION}: rename it")
-        now = self._clock.now()
+        now, before = self._clock.now(), self.report
         name = f"drill-{now // 1000:x}"
         self.report = report = DrillReport(id=name, started_at=now, names=tuple(name for name, *_ in self._plan()))
         said = AuditEntry(id=f"{name}-{now % 1000}", at=now, actor=actor, subject=f"alert:{ALERT}", action="drill")
-        await self._stage.commit(Decision(audit=(said,)))
+        try:
+            await self._stage.commit(Decision(audit=(said,)))
+        except StoreFailure:
+            self.report = before
+            raise
         self._asked.set()
         return report
 
@@ -106,7 +110,7 @@ class Drill:
         """Looks until it is seen, or the time for it is over; whether it was seen."""
         began = self._clock.monotonic()
         found: Seen = None
-        while not isinstance(found := await look(), tuple) and self._clock.monotonic() - began < seconds:
+        while not isinstance(found := await _tried(look), tuple) and self._clock.monotonic() - began < seconds:
             await self._pause(POLL_SECONDS)
         took = self._clock.monotonic() - began
         state, words = found if isinstance(found, tuple) else (StepState.MISSED, found or f"not within {seconds:.0f} s")
@@ -189,6 +193,13 @@ class Drill:
     def _route(self) -> bool:
         row = self._row()
         return row is not None and any(one.mitigation_id == row.id for one in self._stage.routes.read().routes)
+
+
+async def _tried(look: Callable[[], Awaitable[Seen]]) -> Seen:
+    try:
+        return await look()
+    except StoreFailure as failure:
+        return f"the store does not answer: {failure}"
 
 
 def _is_opening(row: Notification, alert: Alert) -> bool:

@@ -1,7 +1,7 @@
 """Approving: the one-time link that grants what was asked for, and what has become of it meanwhile."""
 
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from hashlib import sha256
 
@@ -51,3 +51,10 @@ def standing(row: Mitigation, rows: Sequence[Mitigation], alerts: Iterable[Alert
     is_taken = any(other.state.is_open and other.target == row.target for other in rows)
     firing = {alert.fingerprint for alert in alerts if alert.is_firing}
     return Standing.OVERTAKEN if is_taken or firing.isdisjoint(row.owners) else Standing.OPEN
+
+
+def waiting(rows: Sequence[Mitigation], alerts: Sequence[Alert], now: int) -> Iterator[Mitigation]:
+    """What a human may approve now (epoch ms)."""
+    for row in rows:
+        if row.mode is Mode.ASK and standing(row, rows, alerts, now) is Standing.OPEN:
+            yield row

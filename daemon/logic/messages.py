@@ -279,8 +279,9 @@ def _next(mitigation: Mitigation) -> str:
 def _helped(mitigation: Mitigation) -> str:
     """The proof, the turns it saved, and what people should know beside."""
     turns = mitigation.saved_turns
+    is_said = mitigation.proof in (mitigation.outcome or "")
     parts = [
-        clean(mitigation.proof, LONGEST_LINE),
+        "" if is_said else clean(mitigation.proof, LONGEST_LINE),
         f"{turns:,} {'turn' if turns == 1 else 'turns'} went well through it" if turns else "",
         clean(mitigation.note, LONGEST_LINE),
     ]

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from daemon import cli
 from daemon.cli import events, output
 from daemon.domain.event import EventIds
+from daemon.domain.mitigation import Effect, MitigationState, Mode
 from tests.cli.conftest import TOKEN, Control
 from tests.fakes.operations import NOW, a_mitigation, an_alert
 
@@ -96,6 +97,37 @@ def test_an_action_is_done_in_the_users_name(run: Any, control: Control, monkeyp
         == "quota-fallback  upstream:quota-exceeded.switch-project: applied\n"
     )
     assert control.operations.acted == [("quota-fallback", "hold", "human:al_ice")]
+
+
+def test_an_action_says_how_long_why_and_for_whom(run: Any, control: Control) -> None:
+    run("mitigations", "hold", "m-0001", "--for", "2h", "--comment", "night shift", "--by", "jo")
+    run("mitigations", "revert", "m-0002", "--comment", "wrong model")
+    assert control.operations.acted[0] == ("m-0001", "hold", "human:jo")
+    assert control.operations.asked_for == [(7200.0, "night shift"), (None, "wrong model")]
+
+
+@pytest.mark.parametrize("argv", [("hold", "m-0001", "--for", "soon"), ("revert", "m-0001", "--for", "2h")])
+def test_a_time_that_makes_no_sense_is_2(run: Any, control: Control, argv: tuple[str, ...]) -> None:
+    run("mitigations", *argv, code=2)
+    assert control.operations.acted == []
+
+
+def test_mitigations_list_says_whether_it_helped(run: Any, control: Control) -> None:
+    control.operations.mitigation_rows = [
+        a_mitigation(proof="before 34 of 80 failed (42 %), after 2 of 75 (3 %)", note="look"),
+        a_mitigation(id="m-3", state=MitigationState.FAILED, ended_at=NOW, outcome="no: 3 of 4", proof="3 of 4"),
+        a_mitigation(id="m-4", state=MitigationState.RESTORED, ended_at=NOW, saved_turns=73),
+        a_mitigation(id="m-5", effect=Effect.NO_EFFECT_KNOWN, held_by="jo", hold_expires_at=NOW * 2),
+        a_mitigation(id="m-6", mode=Mode.ASK, state=MitigationState.NOT_NEEDED, ended_at=NOW, approve_until=NOW * 2),
+    ]
+    header, helped, failed, saved, held, asked = run("mitigations", "list").splitlines()
+    assert header.split()[-1] == "EFFECT"
+    assert helped.endswith("  before 34 of 80 failed (42 %), after 2 of 75 (3 %); look")
+    assert failed.count("3 of 4") == 1
+    assert saved.endswith("  73 turns saved")
+    assert "held by jo for " in held
+    assert held.endswith("  no effect known")
+    assert "can be approved for " in asked
 
 
 def test_a_conflict_is_1_and_keeps_nobody_else_waiting(run: Any, control: Control) -> None:

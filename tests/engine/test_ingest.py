@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from daemon.domain.errors import StoreFailure
-from daemon.domain.event import Event
+from daemon.domain.event import Event, Source
 from daemon.domain.rollup import Resolution
 from daemon.engine.ingest import LATE_MS, Arrival, Ingest
 from tests.fakes.clock import FakeClock
@@ -137,3 +137,16 @@ async def test_an_idle_look_writes_nothing(desk: Desk) -> None:
     await ingest.catch_up()
     assert desk.arrivals == []
     assert desk.store.alive is None
+
+
+async def test_what_was_made_up_is_shown_and_neither_labelled_nor_counted_nor_stored(desk: Desk) -> None:
+    ingest, made_up = desk.ingest(), an_event(T0, source=Source.DRILL, provider_key="drill-1")
+    ingest.inject([made_up])
+    assert desk.arrivals == []  # it takes the way of all others
+    await ingest.catch_up()
+    await ingest.catch_up()
+    assert desk.arrivals == [Arrival(events=(made_up,), lost=0)]
+    await ingest.store()
+    assert desk.store.rows == {}
+    assert [row for resolution in Resolution for row in ingest.unwritten(resolution)] == []
+    assert (ingest.events_total, ingest.lost_total, list(ingest.waiting)) == (0, 0, [])

@@ -11,7 +11,15 @@ from daemon.domain.mitigation import Effect, Mitigation, MitigationState, Mode
 from daemon.domain.notification import Message, Notification, NotificationReason
 from daemon.logic.common_cause import Evidence
 from daemon.logic.grouping import stories
-from daemon.logic.messages import LONGEST_BODY, LONGEST_TITLE, compose, notice_title, say_mitigation, title_of
+from daemon.logic.messages import (
+    LONGEST_BODY,
+    LONGEST_TITLE,
+    compose,
+    notice_title,
+    say_mitigation,
+    title_of,
+    with_links,
+)
 from daemon.logic.news import News
 from tests.contracts.things import a_mitigation, a_notification
 from tests.contracts.things import an_alert as stored
@@ -236,6 +244,47 @@ def test_a_title_fits_a_lock_screen_and_says_the_worst_first(alerts: Sequence[Al
             {"mode": Mode.ASK},
             "waits for approval (model_alias:spark, ask)",
         ),
+        (
+            {
+                "mode": Mode.ASK,
+                "state": MitigationState.NOT_NEEDED,
+                "outcome": "would send spark out as codex, and needs approval",
+                "approve_until": NOW,
+            },
+            "waits for approval (model_alias:spark, ask), until 2026-11-24 10:00 UTC: runbookd mitigations approve m1",
+        ),
+        (
+            {"mode": Mode.ASK, "state": MitigationState.NOT_NEEDED, "outcome": "would x, and needs approval"},
+            "approved (model_alias:spark, ask)",
+        ),
+        (
+            {"mode": Mode.SHADOW, "state": MitigationState.NOT_NEEDED, "outcome": "would send spark out as codex"},
+            "would send spark out as codex (model_alias:spark, shadow)",
+        ),
+        (
+            {"state": MitigationState.NOT_NEEDED, "outcome": "it was already as wanted"},
+            "it was already as wanted (model_alias:spark, auto)",
+        ),
+        (
+            {"state": MitigationState.APPLIED, "held_by": "human:jo", "hold_expires_at": NOW},
+            "applied, held by human:jo (model_alias:spark, auto), until 2026-11-24 10:00 UTC",
+        ),
+        (
+            {"state": MitigationState.RESTORED, "proof": "before 34 of 80 failed, after 2 of 75", "saved_turns": 1712},
+            "undone (model_alias:spark, auto); before 34 of 80 failed, after 2 of 75; 1,712 turns went well through it",
+        ),
+        (
+            {"state": MitigationState.FAILED, "outcome": "it did not help: 3 of 4", "proof": "3 of 4"},
+            "failed, it did not help: 3 of 4 (model_alias:spark, auto)",
+        ),
+        (
+            {"state": MitigationState.APPLIED, "note": "the hold of human:jo ended by itself"},
+            "applied (model_alias:spark, auto); the hold of human:jo ended by itself",
+        ),
+        (
+            {"state": MitigationState.RESTORED, "saved_turns": 1},
+            "undone (model_alias:spark, auto); 1 turn went well through it",
+        ),
         ({"mode": Mode.SHADOW}, "would be applied (model_alias:spark, shadow)"),
         ({"state": MitigationState.FAILED, "outcome": "no better"}, "failed, no better (model_alias:spark, auto)"),
         ({"state": MitigationState.ABANDONED}, "left as it is, someone else changed it (model_alias:spark, auto)"),
@@ -263,3 +312,55 @@ def test_a_notice_names_the_alert_it_is_about() -> None:
     row = replace(a_mitigation(), state=MitigationState.RESTORED)
     assert notice_title(row, an_alert("SparkErrorRatio")) == "[mitigation] fallback undone: SparkErrorRatio codex"
     assert notice_title(row, None) == "[mitigation] fallback undone: model_alias:spark"
+
+
+# ---- what waits for a human ------------------------------------------------------------------------------------------
+
+
+def asked(number: int = 1, **changes: Any) -> Mitigation:
+    facts = {"mode": Mode.ASK, "state": MitigationState.NOT_NEEDED, "approve_until": NOW, **changes}
+    return a_mitigation(f"m{number}", owners=(an_alert().fingerprint,), **facts)
+
+
+def with_approvals(*rows: Mitigation) -> Message:
+    known = stories([an_alert(summary=SUMMARY)])
+    found = News(reason=NotificationReason.OPENED, firing=known, closed={})
+    return compose(found, rows, (), URL, row_id="n-3f2a", link=lambda row: f"{URL}/approve/{row.id}")
+
+
+def test_what_waits_has_a_button_that_no_text_shows() -> None:
+    message = with_approvals(asked())
+    (approval,) = message.approvals
+    assert (approval.label, approval.until, approval.url) == ("Approve fallback", NOW, f"{URL}/approve/m1")
+    assert "/approve/" not in message.body + repr(message)
+
+
+def test_as_a_text_it_stands_above_where_to_look() -> None:
+    told = with_links(with_approvals(asked())).split("\n")
+    assert told[-5:] == [
+        "",
+        "Approve fallback (until 2026-11-24 10:00 UTC): http://nas:8319/approve/m1",
+        "",
+        f"{URL}/#alert-{an_alert().fingerprint}",
+        "n-3f2a",
+    ]
+    assert with_links(Message(title="t", body="one line")) == "one line"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [asked(approve_until=None), asked(mode=Mode.AUTO), asked(mode=Mode.SHADOW)],
+    ids=["approved", "automatic", "shadow"],
+)
+def test_what_does_not_wait_has_no_button(row: Mitigation) -> None:
+    assert with_approvals(row).approvals == ()
+
+
+def test_no_message_has_more_buttons_than_a_service_shows() -> None:
+    assert len(with_approvals(*map(asked, range(5))).approvals) == 3
+
+
+def test_without_a_link_the_command_is_told() -> None:
+    message = told(an_alert(summary=SUMMARY), done=[asked()])
+    assert message.approvals == ()
+    assert "runbookd mitigations approve m1" in message.body

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from daemon.domain.alert import Severity
 from daemon.domain.alerts_config import Route
 from daemon.domain.decision import Decision
-from daemon.domain.mitigation import Effect, Mitigation, MitigationState
+from daemon.domain.mitigation import Effect, Mitigation, MitigationState, Mode
 from daemon.domain.notification import NotificationReason, NotificationStatus
 from daemon.logic.news import rank
 from daemon.logic.notifying import BACK_OFF_SECONDS
@@ -359,6 +359,29 @@ def test_a_message_on_its_way_does_not_know_of_it() -> None:
     world.decide(10, "A opens critical")
     world.outbox.sending.add('{alert="A"}')
     assert tell(world, 11, for_("A"))
+
+
+def test_what_people_should_know_beside_is_told_of_a_row_that_was_told_before() -> None:
+    world = World()
+    world.play({10: ["A opens critical"]}, 20)
+    assert tell(world, 30, for_("A"))
+    world.send(35)
+    assert tell(world, 60, for_("A", note="the hold of human:jo ended by itself"))
+    world.send(65)
+    assert "the hold of human:jo ended by itself" in world.messages[-1].body
+
+
+def test_a_link_that_approves_is_sent_and_stored_nowhere() -> None:
+    world = World()
+    world.outbox._link = lambda row: f"http://nas/approve/{row.id}"
+    world.play({10: ["A opens critical"]}, 20)
+    facts = {"mode": Mode.ASK, "state": MitigationState.NOT_NEEDED, "approve_until": at(900), "ended_at": at(30)}
+    assert tell(world, 30, for_("A", **facts))
+    world.send(35)
+    assert [approval.url for approval in world.messages[-1].approvals] == ["http://nas/approve/m1"]
+    assert world.messages[-1].structured is not None
+    assert world.messages[-1].structured["approvals"][0]["url"] == "http://nas/approve/m1"
+    assert "/approve/" not in str(world.rows)
 
 
 def test_what_is_done_later_is_told_without_waiting_for_the_interval() -> None:

@@ -1,6 +1,6 @@
 """The page: one server-rendered answer to "what is going on?", and the form that lets a person in."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from glob import escape
 from itertools import groupby
 from pathlib import Path
@@ -17,9 +17,8 @@ from daemon.adapters.web.guard import COOKIE, SESSION_SECONDS, Sessions
 from daemon.adapters.web.runbook import sections
 from daemon.domain.alert import Alert
 from daemon.domain.errors import StoreFailure
-from daemon.domain.mitigation import Mitigation, Mode
 from daemon.domain.units import say_duration, say_ratio
-from daemon.logic.approving import Standing, standing
+from daemon.logic.approving import waiting
 from daemon.ports import Clock, EventQuery, Operations
 
 WINDOW_SECONDS = 600.0
@@ -76,11 +75,7 @@ class Page:
         status = shapes.status(await _or(operations.status(), {}))
         providers = await _or(operations.providers(WINDOW_SECONDS), {})
         firing = _loudest(row for row in alerts if row.is_firing)
-        now = self._clock.now()
-
-        def can_approve(row: Mitigation) -> bool:
-            return row.mode is Mode.ASK and standing(row, mitigations, alerts, now) is Standing.OPEN
-
+        asked = list(waiting(mitigations, alerts, self._clock.now()))
         pending = _loudest(row for row in alerts if row.state.shown == "pending")
         missing = await _or(operations.ready(), ("store",))
         return {
@@ -96,8 +91,8 @@ class Page:
             "failures": sum(figures.get("failure_count") or 0 for figures in providers.values()),
             "window": WINDOW_SECONDS,
             "open_mitigations": [row for row in mitigations if row.state.is_open],
-            "ended_mitigations": _latest_ended(mitigations, can_approve),
-            "can_approve": can_approve,
+            "asked_mitigations": asked,
+            "ended_mitigations": [row for row in mitigations if not row.state.is_open and row not in asked][:ENDED],
             "alert_names": {row.fingerprint: row.alert for row in alerts},
             "wanted_by": lambda alert: shapes.wanted_by(alert, mitigations),
             "silences": await _or(operations.silences(), ()),
@@ -130,13 +125,6 @@ def _loudest(alerts: Iterable[Alert]) -> list[Alert]:
     by_episode = sorted(alerts, key=lambda row: (row.episode, -row.severity.rank))
     first = [next(rows) for _, rows in groupby(by_episode, key=lambda row: row.episode)]
     return sorted(first, key=lambda row: (-row.severity.rank, shapes.since(row)))
-
-
-def _latest_ended(rows: Iterable[Mitigation], can_approve: Callable[[Mitigation], bool]) -> list[Mitigation]:
-    """What waits for a human, and the few that ended last."""
-    ended = [row for row in rows if not row.state.is_open]
-    waiting = [row for row in ended if can_approve(row)]
-    return [*waiting, *(row for row in ended if row not in waiting)][: len(waiting) + ENDED]
 
 
 def _troubles(status: Mapping[str, Any]) -> Sequence[str]:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from daemon.adapters.web.api import ENDPOINTS, PREFIX
 from daemon.domain.event import EVENT_FIELDS
 from daemon.ports import EventQuery
+from tests.contracts.things import an_entry
 from tests.fakes.operations import NOW, FakeOperations, an_alert
 
 ALERT = (
@@ -263,3 +264,63 @@ def problem(response: httpx.Response, status: int) -> dict[str, Any]:
     assert {"type", "title", "status", "detail"} <= set(body)
     assert body["status"] == status
     return body
+
+
+# ---- the audit -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "found", "following"),
+    [
+        ("", ["a3", "a2", "a1"], None),
+        ("?limit=2", ["a3", "a2"], "a2"),
+        ("?limit=2&before=a2", ["a1"], None),
+        ("?actor=human:*", ["a3"], None),
+        ("?subject=model_alias:spark", ["a1"], None),
+        ("?since=2026-11-24T09:59:00Z", ["a3", "a2"], None),
+    ],
+)
+async def test_the_audit_is_narrowed_and_paged(
+    client: httpx.AsyncClient, operations: FakeOperations, query: str, found: list[str], following: str | None
+) -> None:
+    operations.audit_rows = [
+        an_entry("a3", at=NOW, actor="human:jo"),
+        an_entry("a2", at=NOW - 1000),
+        an_entry("a1", at=NOW - 3_600_000, subject="model_alias:spark"),
+    ]
+    answer = await get(client, f"audit{query}")
+    assert ([row["id"] for row in answer["audit"]], answer["next"]) == (found, following)
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "since=yesterday", "actr=x", "actor=" + "x" * 401])
+async def test_a_wrong_filter_of_the_audit_is_named(client: httpx.AsyncClient, query: str) -> None:
+    assert problem(await client.get(f"/api/v1/audit?{query}"), 400)["parameter"] == query.partition("=")[0]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+async def test_no_door_changes_the_audit(client: httpx.AsyncClient, method: str) -> None:
+    for path in ("audit", "audit/a1"):
+        assert (await client.request(method, f"/api/v1/{path}")).status_code in (404, 405)
+
+
+# ---- the drill -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_drill_is_begun_and_followed(client: httpx.AsyncClient, operations: FakeOperations) -> None:
+    assert await get(client, "drill") == {"drill": None}
+    begun = (await client.post("/api/v1/drill", json={"author": "jo"})).json()["drill"]
+    unseen = {"state": None, "words": "", "seconds": None}
+    assert begun == {
+        "id": "drill-1",
+        "started_at": "2026-11-24T10:00:00.000Z",
+        "steps": [{"name": "the alert fires", **unseen}, {"name": "the message is out", **unseen}],
+        "is_over": False,
+        "went_well": False,
+    }
+    assert operations.acted == [("drill", "start", "human:jo")]
+    assert problem(await client.post("/api/v1/drill"), 409)["detail"] == "a drill is going on already"
+    for _ in range(3):
+        told = (await get(client, "drill"))["drill"]
+    seen = {"name": "the alert fires", "state": "seen", "words": "10 of 10 made-up turns failed", "seconds": 1.2}
+    assert told["steps"][0] == seen
+    assert (told["is_over"], told["went_well"]) == (True, True)
