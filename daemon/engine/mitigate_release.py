@@ -82,6 +82,8 @@ class Release:
     async def ping(self, rows: Iterable[Mitigation]) -> dict[str, int]:
         """Passes by row id, of those whose ping is due and was answered; without a key a row goes over to trickling."""
         due = [(row, path) for row in rows if self._is_due(row) and (path := self._path(row)) is not None]
+        if not due:
+            return {}
         answers = await asyncio.gather(*(self._ask(row, *path) for row, path in due))
         for (row, _), answer in zip(due, answers, strict=True):
             if answer is None:

@@ -69,7 +69,7 @@ class Mitigating:
             ceiling=ceiling,
             on_release=self.released.append,
             export=self.exports.append,
-            credentials=lambda: self.management.files if self.management else (),
+            credentials=lambda: getattr(self.management, "files", ()),
             failing=lambda provider_key: self.failing,
         )
         self.mitigate.configure(config or a_config())

@@ -259,8 +259,8 @@ TestMitigations = Mitigations.TestCase
 TestMitigations.settings = settings(
     derandomize=True,
     database=None,
-    max_examples=40,
-    stateful_step_count=30,
+    max_examples=200,
+    stateful_step_count=40,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )

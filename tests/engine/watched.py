@@ -72,8 +72,8 @@ class Watched(Mitigating):
 
     def set_by_hand(self, target: str, value: Any) -> None:
         """A human sets it. What cannot be told from what we set may be taken for ours."""
-        if self.actual(target) == value:
-            return
+        if self.actual(target) == value or (target == PRIORITY and target in self._on_its_way()):
+            return  # a third value, and then our own write comes late: nobody can tell whose it is
         begun = [row for row in self.open_rows(target) if row.state is not S.PLANNED]
         if any(value == row.value_wanted for row in begun) or target in self._on_its_way():
             self.may_be[target] |= {value, *(row.value_before for row in begun)}
@@ -110,6 +110,8 @@ class Watched(Mitigating):
             self._judge_other_settings(old, new)
         elif old.state is S.WRITING:
             assert new.value_before == old.value_before, "what was read before the first write is what it was"
+        elif old.state is S.RESTORING and new.attempts > old.attempts:
+            self.moved.discard(new.target)  # it is written back again, and looked at anew
         else:
             assert new.attempts >= old.attempts
 

@@ -6,9 +6,11 @@ from itertools import pairwise
 
 from daemon.domain.alert import Alert, AlertState, EpisodeChange, ResolvedBecause, Severity
 from daemon.domain.decision import Decision
+from daemon.domain.mitigation import Mitigation, MitigationState
 from daemon.domain.notification import NotificationReason, NotificationStatus
 from daemon.logic.judging import Judgement
 from daemon.logic.rules.ratio import RatioRule
+from tests.simulation.deeds import OF_ACTING_STEPS, OF_ROWS, OF_THE_END, OF_WRITES, Deeds
 from tests.simulation.history import Change, History, is_bad
 from tests.simulation.rules import EVALUATION_FAILING, STREAK
 
@@ -162,7 +164,8 @@ def no_decision_is_half(history: History) -> Iterator[str]:
         if step.change is EpisodeChange.OPENED and step.episode not in meant:
             yield f"{step.alert.alert} opened without a message"
     for row in decision.mitigations:
-        if not any(history.rows[owner].is_firing for owner in row.owners if owner in history.rows):
+        fires = any(history.rows[owner].is_firing for owner in row.owners if owner in history.rows)
+        if row.state is MitigationState.PLANNED and not fires:
             yield f"{row.name} was planned for an alert that does not fire in the ledger"
 
 
@@ -279,6 +282,7 @@ class Court:
 
     def __init__(self, history: History) -> None:
         self.history = history
+        self.deeds = Deeds()
         self.is_judging = False
         self._acted: frozenset[str] = frozenset()
 
@@ -304,6 +308,31 @@ class Court:
         history.steps += history.offered
         history.offered, history.waiting = (), []
         history.committed = history.memory.copy()
+
+    def rows_committed(self, decision: Decision, before: Mapping[str, Mitigation]) -> None:
+        """Whoever commits them; the ledger has them."""
+        self.deeds.decision, self.deeds.before = decision, before
+        self._ask_of_deeds(OF_ROWS)
+
+    def writes(self, value: object) -> None:
+        """A value is about to be written to the upstream."""
+        self.deeds.value = value
+        self.deeds.writes.append(self.history.now)
+        self._ask_of_deeds(OF_WRITES)
+
+    def acted(self) -> None:
+        """All was done upstream that could be done in this second."""
+        self.deeds.firing = {alert.fingerprint for alert in self.history.firing}
+        self._ask_of_deeds(OF_ACTING_STEPS)
+
+    def ended(self) -> None:
+        """The day, and the quiet after it."""
+        self._ask_of_deeds(OF_THE_END)
+
+    def _ask_of_deeds(self, laws: Sequence[Callable[[Deeds], Iterator[str]]]) -> None:
+        self.deeds.now, self.deeds.ran = self.history.now, self.history.ran
+        for law in laws:
+            self._ask(law.__name__, "", law(self.deeds))
 
     def stepped(self, alerts: Callable[[], Sequence[Alert]]) -> None:
         history = self.history

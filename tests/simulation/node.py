@@ -1,18 +1,20 @@
-"""The judging half of a control plane, wired as in real life on what survives its death: a ledger and stored events."""
+"""The engine of a control plane, wired as in real life on what survives its death: ledger, events and upstream."""
 
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from daemon.domain.alert import Alert, EpisodeStep
 from daemon.domain.alerts_config import AlertsConfig
-from daemon.domain.audit import AuditEntry
 from daemon.domain.decision import Decision
+from daemon.domain.errors import Conflict, StoreFailure
 from daemon.domain.event import Event
-from daemon.domain.mitigation import Mitigation, MitigationState, Mode
+from daemon.domain.mitigation import Mitigation, Mode
 from daemon.domain.notification import Delivery, Notification, NotificationStatus
 from daemon.engine.desk import Desk
 from daemon.engine.evaluate import Evaluate
 from daemon.engine.ingest import Arrival
+from daemon.engine.mitigate import Mitigate
 from daemon.logic.judging import Book
 from daemon.logic.notifying import concluded, superseded
 from daemon.logic.outbox import Outbox
@@ -20,15 +22,14 @@ from daemon.logic.providers import LONGEST_WINDOW_SECONDS
 from daemon.ports import Clock
 from tests.fakes.event_store import MemoryEventStore
 from tests.fakes.ledger import MemoryLedger
+from tests.fakes.route_table import MemoryRoutes
+from tests.fakes.upstream_probes import FakeProbes
 from tests.simulation.laws import Court
+from tests.simulation.upstream import Killed, Upstream
 
 T = TypeVar("T")
 
 REPEATS_MS = 30_000
-
-
-class Killed(BaseException):
-    """The process died."""
 
 
 class FragileLedger(MemoryLedger):
@@ -37,14 +38,20 @@ class FragileLedger(MemoryLedger):
     def __init__(self, court: Court) -> None:
         super().__init__()
         self._court = court
+        court.deeds.rows = self.mitigation_rows
         self.deadly = False
 
     async def commit(self, decision: Decision) -> None:
-        before = dict(self.alert_rows)
+        before, rows = dict(self.alert_rows), self._those_of(decision)
         await super().commit(decision)
         self._court.committed(decision, before, self.alert_rows)
+        self._court.rows_committed(decision, rows)
         if self.deadly:
             raise Killed
+
+    def _those_of(self, decision: Decision) -> dict[str, Mitigation]:
+        rows = self.mitigation_rows
+        return {row.id: rows[row.id] for row in decision.mitigations if row.id in rows}
 
 
 class WatchedBook:
@@ -75,14 +82,30 @@ def done(work: Coroutine[Any, Any, T]) -> T:
 class Node:
     """One process. Everything raises `StoreFailure` while the store fails, and `Killed` when the ledger is deadly."""
 
-    def __init__(self, ledger: FragileLedger, events: MemoryEventStore, clock: Clock, court: Court) -> None:
+    def __init__(
+        self, ledger: FragileLedger, events: MemoryEventStore, clock: Clock, court: Court, upstream: Upstream
+    ) -> None:
         self._ledger, self._events, self._clock, self._court = ledger, events, clock, court
+        self._upstream = upstream
         self._desk = Desk(ledger)
         self._evaluate = Evaluate(
             desk=self._desk, clock=clock, plan_messages=self._plan_messages, plan_mitigations=self._plan_mitigations
         )
-        self._outbox = Outbox(self._evaluate.alerts, lambda: list(ledger.mitigation_rows.values()), "http://nas:8319")
+        self._mitigate = Mitigate(
+            ledger=ledger,
+            routes=MemoryRoutes(),
+            management=upstream,
+            probes=FakeProbes(),
+            clock=clock,
+            commit=self._commit_of_acting,
+            notice=lambda row, now: self._outbox.notice(row, now),
+            ceiling=Mode.AUTO,
+            on_release=self._evaluate.start_anew,
+            export=lambda _: None,
+        )
+        self._outbox = Outbox(self._evaluate.alerts, self._mitigate.rows, "http://nas:8319")
         self._desk.read_by(self._outbox.adopt)
+        self._desk.read_by(self._mitigate.adopt)
         self._desk.read_by(self._look_again)
         self._repeats_at = 0
         self._posts_at: int | None = 0
@@ -96,6 +119,8 @@ class Node:
         self._evaluate.remember(alerts, done(self._ledger.mitigations()))
         self._outbox.configure(config)
         self._outbox.restore(done(self._ledger.queued()), ended, alerts)
+        self._mitigate.configure(config)
+        done(self._mitigate.load())
         last_alive = done(self._events.last_alive())
         warmed = self._open(config, ())
         self._evaluate.use(
@@ -105,6 +130,7 @@ class Node:
     def reload(self, config: AlertsConfig, waiting: Sequence[Event]) -> None:
         warmed = self._open(config, waiting)
         self._outbox.configure(config)
+        self._mitigate.configure(config)
         self._evaluate.use(self.book, warmed=warmed)  # type: ignore[arg-type]
         self.is_behind = True
 
@@ -128,6 +154,7 @@ class Node:
         done(self._evaluate.step(self._clock.now()))
         self._court.stepped(self._evaluate.alerts)
         self._post()
+        self._act()
         self.is_behind = self._court.history.looks > 0
 
     @property
@@ -137,18 +164,37 @@ class Node:
 
     @property
     def is_active(self) -> bool:
-        return self.is_behind or self.book.is_active or self._posts_at is not None
+        return self.is_behind or self.book.is_active or self._posts_at is not None or self._mitigate.is_busy
 
     def _plan_messages(self, steps: Sequence[EpisodeStep], now: int) -> tuple[Notification, ...]:
         self._court.history.offered = list(steps)
         return self._outbox.plan(steps, now) if steps else ()
 
     def _plan_mitigations(self, firing: Sequence[Alert], acting: frozenset[str], now: int) -> Decision:
-        """One row for each run of an alert that may act, ended from the start."""
         self._court.history.firing, self._court.history.acting = list(firing), acting
-        wanted = [_planned(alert, now) for alert in firing if alert.fingerprint in acting and alert.mitigate]
-        rows = tuple(row for row in wanted if row.id not in self._ledger.mitigation_rows)
-        return Decision(mitigations=rows, audit=tuple(_noted(row, now) for row in rows))
+        return self._mitigate.plan(firing, acting, now)
+
+    def act(self, action: str) -> None:
+        """What a human wants done to whatever there is."""
+        with suppress(Conflict, StoreFailure):
+            done(self._mitigate.act("switch", action, "human:jo"))
+
+    def _act(self) -> None:
+        """As its task does again and again."""
+        judging, self._court.is_judging = self._court.is_judging, False
+        try:
+            if self._mitigate.is_busy:
+                done(self._mitigate.carry_out())
+        except StoreFailure:
+            return
+        finally:
+            self._court.is_judging = judging
+        self._upstream.look()
+        self._court.acted()
+
+    async def _commit_of_acting(self, decision: Decision) -> None:
+        await self._desk.commit(decision)
+        self._upstream.survive()
 
     def _post(self) -> None:
         now = self._clock.now()
@@ -170,22 +216,3 @@ class Node:
     def _look_again(self, decision: Decision) -> None:
         if decision.notifications:
             self._posts_at = 0
-
-
-def _planned(alert: Alert, now: int) -> Mitigation:
-    return Mitigation(
-        id=f"m-{alert.fingerprint}-{alert.fired_at}",
-        name="fallback",
-        kind="model_alias",
-        target=f"model_alias:{alert.fingerprint}",
-        state=MitigationState.NOT_NEEDED,
-        mode=Mode.SHADOW,
-        soft=True,
-        owners=(alert.fingerprint,),
-        planned_at=now,
-        ended_at=now,
-    )
-
-
-def _noted(row: Mitigation, now: int) -> AuditEntry:
-    return AuditEntry(id=f"a-{row.id}", at=now, actor="rule", subject=row.target, action="planned")

@@ -8,6 +8,7 @@ from pydantic import PrivateAttr
 
 from daemon.domain.alert import Severity
 from daemon.domain.alerts_config import AlertsConfig, Receiver, RepeatInterval, Route
+from daemon.logic.mitigations.upstream_toggle import UpstreamToggle
 from daemon.logic.rules.ratio import RatioRule
 from daemon.logic.rules.state import StateRule
 
@@ -15,7 +16,7 @@ MOODY = "Moody"
 EVALUATION_FAILING = "EvaluationFailing"
 STREAK = 4
 BOTH = {"warning": {"above": "5%", "clear_below": "3%"}, "critical": {"above": "10%", "clear_below": "6%"}}
-FEW = {"warning": {"above": "20%", "for": "0s"}}
+FEW = {"warning": {"above": "20%", "for": "0s", "mitigate": ["switch"]}}
 
 
 class Mood:
@@ -39,12 +40,12 @@ def some_rules(random: Random, mood: Mood) -> dict[str, RatioRule]:
     windows = {"window": f"{random.choice((30, 60))}s", "stretch_to": f"{random.choice((60, 90, 240))}s"}
     keep = {"keep_firing_for": f"{random.choice((0, 20, 45))}s", "for": f"{random.choice((0, 10, 30))}s"}
     limited = {"fault": ["provider_rate_limited", "provider_error"]}
-    acting = {level: facts | {"mitigate": ["fallback"]} for level, facts in BOTH.items()}
+    acting = {level: facts | {"mitigate": ["switch"]} for level, facts in BOTH.items()}
     facts: list[dict[str, Any]] = [
         {"alert": "ProviderFailing", "by": ["provider_key"], "bad": limited, "in_a_row": STREAK, "levels": acting},
         {"alert": "ModelFailing", "by": ["requested_model"], "bad": {"outcome": "failed"}, "levels": FEW}
         | {"min_samples": 5, "min_bad": 3},
-        {"alert": "AnythingFailing", "bad": limited, "no_data": "resolve", "levels": BOTH},
+        {"alert": "AnythingFailing", "bad": limited, "no_data": "resolve", "levels": acting},
     ]
     rules = [RatioRule.model_validate(windows | keep | own | {"kind": "ratio"}) for own in facts]
     moody = MoodyRule.model_validate(windows | keep | facts[0] | {"kind": "ratio", "alert": MOODY})
@@ -94,4 +95,9 @@ def config_of(rules: Mapping[str, RatioRule]) -> AlertsConfig:
             "keep_firing_for": "0s",
         }
     )
-    return AlertsConfig(rules=(*rules.values(), own), receivers=(Receiver(name="operators"),), route=route)
+    return AlertsConfig(
+        rules=(*rules.values(), own),
+        receivers=(Receiver(name="operators"),),
+        route=route,
+        mitigations={"switch": UpstreamToggle(set={"debug": True}, hold=20.0, cool_off=60.0, max_hold=150.0)},
+    )

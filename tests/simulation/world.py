@@ -1,5 +1,6 @@
 """A simulated world: one seed makes a day of traffic and troubles, and the real engine lives through it."""
 
+from collections import deque
 from collections.abc import Sequence
 from random import Random
 
@@ -10,10 +11,11 @@ from daemon.engine.evaluate import GRACE_MS
 from tests.fakes.event_store import MemoryEventStore
 from tests.simulation.history import History
 from tests.simulation.laws import Broken, Court
-from tests.simulation.node import FragileLedger, Killed, Node, done
+from tests.simulation.node import FragileLedger, Node, done
 from tests.simulation.rules import MOODY, Mood, config_of, edited, some_rules
 from tests.simulation.traffic import DAY_SECONDS, Worker, a_day
 from tests.simulation.troubles import KINDS, Trouble, troubles
+from tests.simulation.upstream import Killed, Meddling, Upstream, meddling
 
 T0 = 1_795_514_400_000
 QUIET_SECONDS = 5 * 3600
@@ -36,17 +38,19 @@ class World:
 
     def __init__(self, seed: int, *, kinds: Sequence[str] = KINDS, punctual: bool = False, pieces: int = 0) -> None:
         random = Random(seed)
-        self.seed = seed
+        self.seed, self._kinds = seed, kinds
         self._pieces = Random(f"{seed}/{pieces}")
         self.history = History(healthy=random.random() < 0.1)
         self.mood = Mood()
         self._all_rules = some_rules(random, self.mood)
         self._turns = a_day(random, healthy=self.history.healthy)
         self._troubles = troubles(random, kinds, [turn.at // 1000 for turn in self._turns[::10]])
+        self._meddling = self._drawn_meddling()
         self._random = random
         self.history.rules = self._file = dict(self._all_rules)
         self.clock = SimulatedClock()
         self.court = Court(self.history)
+        self.upstream = Upstream(self.clock, self.court)
         self.ledger = FragileLedger(self.court)
         self.events = MemoryEventStore()
         self.workers = [Worker(number, self._pieces, punctual=punctual) for number in range(2)]
@@ -66,7 +70,9 @@ class World:
         """The whole day. Raises `Broken`, with where it was."""
         try:
             self._live_until(DAY_SECONDS)
+            self._leave_alone()
             self._live_until(self.second + QUIET_SECONDS)
+            self.court.ended()
         except Broken as broken:
             hour, minute, second = self.second // 3600, self.second // 60 % 60, self.second % 60
             raise Broken(f"seed {self.seed} at {hour:02}:{minute:02}:{second:02} ({self.second} s): {broken}") from None
@@ -98,6 +104,7 @@ class World:
         soon += [self._starts_at] if self.node is None else []
         soon += [self._turns[self._next_turn].at // 1000 + 1] if self._next_turn < len(self._turns) else []
         soon += [self._troubles[self._next_trouble].second] if self._next_trouble < len(self._troubles) else []
+        soon += [self._meddling[0].second] if self._meddling else []
         return max(self.second + 1, min(soon))
 
     def _pass_to(self, second: int, *, suspended: bool = False) -> None:
@@ -138,7 +145,7 @@ class World:
 
     def _start_if_due(self) -> None:
         if self.node is None and self.second >= self._starts_at:
-            node = Node(self.ledger, self.events, self.clock, self.court)
+            node = Node(self.ledger, self.events, self.clock, self.court, self.upstream)
             try:
                 node.start(config_of(self._file))
             except StoreFailure:
@@ -182,6 +189,7 @@ class World:
         for worker in self.workers:
             worker.read = worker.stored
         self.history.died()
+        self.court.deeds.disturbed()
 
     # ---- troubles ------------------------------------------------------------------------------------------------
 
@@ -189,9 +197,42 @@ class World:
         while self._next_trouble < len(self._troubles) and self._troubles[self._next_trouble].second <= self.second:
             self._next_trouble += 1
             self._begin(self._troubles[self._next_trouble - 1])
+            self.court.deeds.disturbed()
+        while self._meddling and self._meddling[0].second <= self.second:
+            self._meddle(self._meddling.popleft())
         for kind in [kind for kind, second in self._ends.items() if second <= self.second]:
             del self._ends[kind]
             self._switch(kind, on=False)
+
+    def _drawn_meddling(self) -> deque[Meddling]:
+        """Only where there are troubles at all; drawn apart, so that the rest of the day is as it was without it."""
+        busy = [turn.at // 1000 for turn in self._turns if turn.fault is not None]
+        return deque(meddling(Random(f"{self.seed}/upstream"), busy) if "kill" in self._kinds else ())
+
+    def _meddle(self, one: Meddling) -> None:
+        self.court.deeds.disturbed()
+        match one.kind:
+            case "set":
+                self.upstream.set_by_hand(one.value)
+            case "mislead":
+                self.upstream.answers.append(one.value)
+            case "away" | "back":
+                self.upstream.failure, self.court.deeds.is_away = one.value, one.value is not None
+            case "die":
+                self.upstream.die_in, self._starts_at = one.value, self.second + 1
+            case _ if self.node is not None:
+                try:
+                    self.node.act(one.kind)
+                except Killed:
+                    self._die()
+
+    def _leave_alone(self) -> None:
+        """Nobody meddles any more, so that everything can come to its end."""
+        self._meddle(Meddling(second=self.second, kind="back"))
+        self.upstream.answers.clear()
+        self.upstream.die_in = None
+        releases = range(self.second, self.second + QUIET_SECONDS - 900, 600)
+        self._meddling = deque(Meddling(second=second, kind="release") for second in releases)
 
     def _begin(self, trouble: Trouble) -> None:
         match trouble.kind:
@@ -214,7 +255,8 @@ class World:
     def _switch(self, kind: str, *, on: bool) -> None:
         match kind:
             case "store":
-                self.ledger.failing = self.events.failing = on
+                self.ledger.failing = self.events.failing = self.court.deeds.store_fails = on
+                self.court.deeds.disturbed()
             case "loss":
                 for worker in self.workers:
                     worker.losing = on
