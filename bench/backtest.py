@@ -133,7 +133,7 @@ def main() -> None:
     options.add_argument("--rate", type=int, default=10, help="requests a second")
     given = options.parse_args()
     shelves = scan()
-    loaded = load(packaged("alerts.yaml"), rules=shelves.rules, mitigations=shelves.mitigations)
+    loaded = load(packaged("alerts.yaml"), shelves)
     rules = Rules(config=loaded.config, off=loaded.off)
     span = Span(since=T0, until=T0 + round(given.hours * 3_600_000))
     with tempfile.TemporaryDirectory() as directory:

@@ -196,7 +196,7 @@ async def warm(directory: Path) -> None:
     from daemon.app.shelf import scan
 
     shelves = scan()
-    loaded = load(packaged("alerts.yaml"), rules=shelves.rules, mitigations=shelves.mitigations)
+    loaded = load(packaged("alerts.yaml"), shelves)
     url = f"sqlite:///{directory / 'warm.db'}"
     upgrade(url, MIGRATIONS)
     store = open_store(url)

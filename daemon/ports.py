@@ -13,8 +13,11 @@ from daemon.domain.event import Event, Wire
 from daemon.domain.explanation import Explanation
 from daemon.domain.foreign import Told
 from daemon.domain.heard import Heard
+from daemon.domain.inventory import ModelEntry
 from daemon.domain.mitigation import Call, Mitigation
 from daemon.domain.notification import Channel, Delivery, Message, Notification
+from daemon.domain.probe import ProbeResult, ProbeRow, ProbeState
+from daemon.domain.quota import QuotaReading
 from daemon.domain.rollup import Closed, Resolution, Rollup
 from daemon.domain.rule_figures import RuleFigures
 from daemon.domain.silence import Silence
@@ -192,6 +195,26 @@ class Ledger(Protocol):
         How many there were."""
 
 
+class ProbeStore(Protocol):
+    """What probes found. All methods raise `StoreFailure`."""
+
+    async def states(self) -> Sequence[ProbeState]:
+        """What is kept of each probe."""
+
+    async def note(self, state: ProbeState, results: Sequence[ProbeResult], quota: Sequence[QuotaReading]) -> None:
+        """One run, in one transaction; the state replaces that of the same probe."""
+
+    async def results(self, limit: int = 200, probe: str | None = None) -> Sequence[ProbeResult]:
+        """Newest first."""
+
+    async def readings(self, limit: int = 1000) -> Sequence[QuotaReading]:
+        """Newest first."""
+
+    async def prune(self, before: int, limit: int) -> int:
+        """Deletes at most `limit` verdicts and readings from before an instant (epoch ms), the oldest first; how many
+        there were of those that were most."""
+
+
 # ---- the world -------------------------------------------------------------------------------------------------------
 
 
@@ -223,14 +246,6 @@ class ManagementApi(Protocol):
     async def credential_files(self) -> Sequence[CredentialFile]: ...
 
     async def close(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelEntry:
-    """One model of the upstream's inventory."""
-
-    model_id: str
-    owned_by: str | None = None
 
 
 class UpstreamProbes(Protocol):
@@ -311,6 +326,15 @@ class Operations(Protocol):
     ) -> Mitigation:
         """apply, approve, revert, hold or release, on an id or a name; `seconds` end a hold, or what is applied."""
 
+    async def probes(self) -> Sequence[ProbeRow]:
+        """How every probe fares."""
+
+    async def run_probe(self, name: str) -> Sequence[ProbeResult]:
+        """Runs it now, whether it is on or not. Raises `Misuse` for a name that is not known."""
+
+    async def quota(self) -> Sequence[QuotaReading]:
+        """The latest reading of each credential and model."""
+
     async def start_drill(self, actor: str) -> DrillReport:
         """A fire drill, which goes on by itself."""
 
@@ -327,7 +351,11 @@ Job = Callable[[], Awaitable[None]]
 class Schedule(Protocol):
     """Calls jobs at intervals; a job that still runs is not started again."""
 
-    def every(self, seconds: float, job: Job, *, name: str) -> None: ...
+    def every(self, seconds: float, job: Job, *, name: str, first: float | None = None, jitter: float = 0.0) -> None:
+        """From `first` seconds on, or `seconds` unless said; each run up to `jitter` seconds earlier or later."""
+
+    def drop(self, name: str) -> None:
+        """The job is called no more; one of that name need not be there."""
 
     def start(self) -> None: ...
 

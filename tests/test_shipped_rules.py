@@ -28,7 +28,7 @@ OFF = ["AmpBypass"]
 
 def shipped() -> AlertsConfig:
     """As the app loads it."""
-    return load(packaged("alerts.yaml"), rules=SHELVES.rules, mitigations=SHELVES.mitigations).config
+    return load(packaged("alerts.yaml"), SHELVES).config
 
 
 def expected(path: Path) -> list[Expectation]:

@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import logging
-from datetime import datetime
+from datetime import UTC, datetime
 
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
@@ -47,8 +48,8 @@ class JobSchedule:
         )
         logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
 
-    def every(self, seconds: float, job: Job, *, name: str) -> None:
-        """From `seconds` after the start on."""
+    def every(self, seconds: float, job: Job, *, name: str, first: float | None = None, jitter: float = 0.0) -> None:
+        """From `first` seconds after now, or after the start, on; or from `seconds` on, unless said."""
 
         async def run() -> None:
             self._began[name] = self._clock.monotonic()
@@ -57,8 +58,18 @@ class JobSchedule:
             except Exception:
                 log.exception("the job %s failed", name)
 
-        trigger = _Every(seconds=max(seconds, 0.1), timezone="UTC")
-        self._scheduler.add_job(run, trigger, id=name, name=name)
+        trigger = _Every(seconds=max(seconds, 0.1), timezone="UTC", jitter=jitter or None)
+        soon = {} if first is None else {"next_run_time": self._after(first)}
+        self._scheduler.add_job(run, trigger, id=name, name=name, **soon)
+        self._began[name] = self._clock.monotonic()
+
+    def _after(self, seconds: float) -> datetime:
+        return datetime.fromtimestamp(self._clock.now() / 1000 + seconds, UTC)
+
+    def drop(self, name: str) -> None:
+        with contextlib.suppress(JobLookupError):
+            self._scheduler.remove_job(name)
+        self._began.pop(name, None)
 
     def start(self) -> None:
         self._scheduler.start()

@@ -8,8 +8,8 @@ from pathlib import Path
 from daemon.adapters.config import alerts_file, secrets
 from daemon.adapters.config.settings import Settings
 from daemon.adapters.notify.own_address import leads_home
-from daemon.app.shelf import Shelves
 from daemon.domain.errors import ConfigError
+from daemon.domain.kinds import Kinds
 from daemon.domain.notification import Channel
 from daemon.ports import Clock
 
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 class AlertsSource:
     """Holds the rules in force. A broken file changes nothing; `errors` says what is wrong with it."""
 
-    def __init__(self, settings: Settings, shelves: Shelves, last_good: Path, clock: Clock) -> None:
+    def __init__(self, settings: Settings, shelves: Kinds, last_good: Path, clock: Clock) -> None:
         self._settings = settings
         self._shelves = shelves
         self._last_good = last_good
@@ -72,8 +72,7 @@ class AlertsSource:
     def _take(self, path: Path) -> None:
         loaded = alerts_file.load(
             path,
-            rules=self._shelves.rules,
-            mitigations=self._shelves.mitigations,
+            self._shelves,
             secrets=secrets.resolver(self._settings),
             leads_home=self._leads_home,
         )

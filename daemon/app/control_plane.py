@@ -21,6 +21,7 @@ from daemon.adapters.schedule import JobSchedule
 from daemon.adapters.spool.reader import SpoolReader
 from daemon.adapters.store import Store
 from daemon.adapters.wake import WakeListener
+from daemon.app import probing
 from daemon.app.alerts_source import AlertsSource
 from daemon.app.channel_check import check_channels
 from daemon.app.places import Places
@@ -151,6 +152,9 @@ class ControlPlane:
             commit=core.desk.commit,
         )
         self._drill = Drill(stage, clock)
+        self._probing = probing.build(
+            core, self._probes, store.probes, self._schedule, clock, lambda: self._figures.figures(clock.now(), 600.0)
+        )
         self.operations = Operate(
             clock=clock,
             events=store.events,
@@ -163,6 +167,8 @@ class ControlPlane:
             explain=core.explain,
             foreign=self._foreign,
             drill=self._drill,
+            probes=self._probing,
+            quota=lambda: core.quota,
             commit=core.desk.commit,
             figures=self._figures,
             describe=self._describe,
@@ -177,6 +183,8 @@ class ControlPlane:
             proxy_url=f"http://{settings.proxy_host}:{settings.proxy_port}",
             api_key=None if settings.upstream_api_key is None else settings.upstream_api_key.get_secret_value(),
             canary_secret=canary_secret,
+            clock=self._clock,
+            management=self._management,
         )
 
     # ---- start and stop ------------------------------------------------------------------------------------------
@@ -186,6 +194,7 @@ class ControlPlane:
         bell = WakeListener(self._places.control_socket, self._ingest.wake)
         bell.start()
         self._stack.callback(bell.close)
+        await self._probing.load()
         alerts, mitigations = await self._store.ledger.alerts(), await self._store.ledger.mitigations()
         self._evaluate.remember(alerts, mitigations)
         self._configure(self._source.config)
@@ -299,6 +308,7 @@ class ControlPlane:
         beats = config.route.heartbeat
         self._heartbeat.configure(self._source.heartbeat_url(), beats.every if beats else 0.0)
         self._mitigate.configure(with_drill(config))
+        self._probing.configure(config)
         self._self_watch.configure(config)
 
     async def _check_channels(self) -> None:
@@ -354,6 +364,7 @@ class ControlPlane:
         return Retention(
             self._store.events,
             self._store.ledger,
+            self._store.probes,
             self._clock,
             settings.retention_events,
             settings.retention_rollups,

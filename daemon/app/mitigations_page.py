@@ -66,7 +66,7 @@ def _kind(kind: str, model: type[MitigationOptions]) -> str:
 
 def _shipped() -> str:
     shelves = scan()
-    config = load(packaged("alerts.yaml"), rules=shelves.rules, mitigations=shelves.mitigations).config
+    config = load(packaged("alerts.yaml"), shelves).config
     rows = [
         (f"`{name}`", f"[{options.kind}](#{options.kind})", f"`{flow(_said(options))}`", _asked_by(config, name))
         for name, options in config.mitigations.items()

@@ -12,10 +12,10 @@ from daemon.adapters.config.packaged import packaged
 from daemon.adapters.config.selecting import sources_of
 from daemon.adapters.config.validating import fields_of, validated
 from daemon.adapters.config.yaml_tree import Node, read_tree
-from daemon.app.shelf import Shelves
 from daemon.app.written import flow, plain
 from daemon.domain.alert import Severity
 from daemon.domain.alerts_config import Level, Rule
+from daemon.domain.kinds import Kinds
 from daemon.domain.sources import EVENTS
 
 Words = Mapping[Severity, str]
@@ -61,9 +61,9 @@ class Catalogue:
         return next((entry for entry in self.entries if entry.rule.alert == name), None)
 
 
-def catalogue(path: Path, shelves: Shelves) -> Catalogue:
+def catalogue(path: Path, shelves: Kinds) -> Catalogue:
     """Of the alerts file at a path. Raises `ConfigError` with every mistake in it."""
-    config = load(path, rules=shelves.rules, mitigations=shelves.mitigations).config
+    config = load(path, shelves).config
     shipped_path = packaged("alerts.yaml")
     own, shipped = _tree(path), _tree(shipped_path)
     is_ours = path.resolve() == shipped_path.resolve()
@@ -81,7 +81,7 @@ def _entry(rule: Rule, beneath: Mapping[str, Node], said: Mapping[str, Node]) ->
     return Entry(rule=rule, origin=origin, is_changed=rule.alert in said)
 
 
-def _switched_off(tree: Node, shelves: Shelves) -> Iterator[Rule]:
+def _switched_off(tree: Node, shelves: Kinds) -> Iterator[Rule]:
     """What loading leaves out; it was found to be without mistakes."""
     for node in tree.child("rules").list:
         model = shelves.rules.get(node.child("kind").text or "")

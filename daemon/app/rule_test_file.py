@@ -12,10 +12,10 @@ from daemon.adapters.config.packaged import packaged
 from daemon.adapters.config.validating import validated
 from daemon.adapters.config.wording import did_you_mean, quoted
 from daemon.adapters.config.yaml_tree import MOST_CHARACTERS, Node, read_tree
-from daemon.app.shelf import Shelves
 from daemon.domain.alerts_config import AlertsConfig
 from daemon.domain.errors import ConfigError, Mistake
 from daemon.domain.event import EVENT_FIELDS
+from daemon.domain.kinds import Kinds
 from daemon.domain.made_up import DERIVED
 from daemon.domain.mitigation import Mode
 from daemon.domain.rule_test import Case, RuleTests
@@ -41,7 +41,7 @@ class TestFile:
     cases: tuple[Case, ...]
 
 
-def read(path: Path, shelves: Shelves) -> TestFile:
+def read(path: Path, shelves: Kinds) -> TestFile:
     """The file at a path. Raises `ConfigError` with every mistake, also those of the alerts file that it names."""
     tree, mistakes = tree_of(path)
     tests = validated(RuleTests, tree, mistakes)
@@ -65,11 +65,11 @@ def tree_of(path: Path) -> tuple[Node, list[Mistake]]:
     return read_tree(text, str(path))
 
 
-def _rules(tree: Node, path: Path, shelves: Shelves, mistakes: list[Mistake]) -> Loaded | None:
+def _rules(tree: Node, path: Path, shelves: Kinds, mistakes: list[Mistake]) -> Loaded | None:
     named = tree.child("rules").text
     there = packaged("alerts.yaml") if named is None else path.parent / named
     try:
-        return load(there, rules=shelves.rules, mitigations=shelves.mitigations)
+        return load(there, shelves)
     except ConfigError as error:
         mistakes += error.mistakes
         return None

@@ -1,26 +1,23 @@
 """Scans the shelves once: a file on a shelf is a plug-in, and its name is its kind. Fails loudly on one without it."""
 
-from dataclasses import dataclass
 from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any, cast
 
-from daemon.domain.alerts_config import MitigationOptions, Rule
+from daemon.domain.kinds import Kinds
+from daemon.logic.probe import ProbeKind
 from daemon.logic.wire import WireProtocol
 
 
-@dataclass(frozen=True, slots=True)
-class Shelves:
-    """The kinds that an alerts file may name."""
-
-    rules: dict[str, type[Rule]]
-    mitigations: dict[str, type[MitigationOptions]]
+def scan() -> Kinds:
+    """What an alerts file may name."""
+    return Kinds(rules=_options("rules"), mitigations=_options("mitigations"), probes=_options("probes"))
 
 
-def scan() -> Shelves:
-    """What the control plane needs."""
-    return Shelves(rules=_options("rules"), mitigations=_options("mitigations"))
+def probes() -> dict[str, ProbeKind]:
+    """What the control plane looks at the upstream with."""
+    return {name: cast(ProbeKind, module) for name, module in _modules("probes").items()}
 
 
 def wires() -> tuple[WireProtocol, ...]:

@@ -88,7 +88,7 @@ def _load(path: Path, settings: "Settings | None") -> _Findings:
         secrets = resolver(settings)
         is_loop = partial(leads_home, proxy=(settings.proxy_host, settings.proxy_port))
     try:
-        loaded = load(path, rules=shelves.rules, mitigations=shelves.mitigations, secrets=secrets, leads_home=is_loop)
+        loaded = load(path, shelves, secrets=secrets, leads_home=is_loop)
     except ConfigError as error:
         return _Findings(path, error.mistakes)
     return _Findings(path, loaded=loaded)
@@ -99,7 +99,7 @@ def _schema() -> dict[str, Any]:
     from daemon.app.shelf import scan
 
     shelves = scan()
-    return schema(shelves.rules, shelves.mitigations)
+    return schema(shelves)
 
 
 def _print_lines(findings: _Findings) -> None:

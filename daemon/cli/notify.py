@@ -36,7 +36,7 @@ def run(args: Namespace) -> int:
 
     settings, shelves = load_settings(args.config), scan()
     proxy = settings.proxy_host, settings.proxy_port
-    loaded = load(settings.alerts_path, rules=shelves.rules, mitigations=shelves.mitigations)
+    loaded = load(settings.alerts_path, shelves)
     receivers = receiver_channels(loaded.config, settings, leads_home=lambda url: False)  # told as what it is below
     test = Message(title="[test] runbookd", body=f"Messages of runbookd on {settings.node_id} arrive here.")
     message = None if args.dry_run else replace(test, structured=plain(test))

@@ -48,7 +48,7 @@ def _load(path: Path) -> "Loaded":
     from daemon.app.shelf import scan
 
     shelves = scan()
-    return load(path, rules=shelves.rules, mitigations=shelves.mitigations)
+    return load(path, shelves)
 
 
 def _in_shadow(settings: "Settings", loaded: "Loaded") -> "ShadowSum | None":

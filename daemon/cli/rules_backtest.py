@@ -165,7 +165,7 @@ def _rules(args: Namespace, path: Path | None) -> "Rules":
     from daemon.app.shelf import scan
 
     shelves = scan()
-    found = load(path or _settings(args).alerts_path, rules=shelves.rules, mitigations=shelves.mitigations)
+    found = load(path or _settings(args).alerts_path, shelves)
     return Rules(config=found.config, off=found.off)
 
 

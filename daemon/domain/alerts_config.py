@@ -128,6 +128,23 @@ class MitigationOptions(Strict):
     """How long a human may approve what was asked for, while its alert fires."""
 
 
+class ProbeBudget(Strict):
+    """What a probe may cost in a day (UTC)."""
+
+    requests: int = Field(300, ge=0)
+    tokens: int = Field(150_000, ge=0)
+
+
+class ProbeOptions(Strict):
+    """What probes of all kinds have in common."""
+
+    enabled: bool | None = None
+    """Unless said, what is free is on, and what costs tokens is on where it is named."""
+    every: Duration = Field(600.0, ge=10.0)
+    budget: ProbeBudget = ProbeBudget()
+    """Of those that cost tokens: what is spent is spent until the next day."""
+
+
 class Receiver(Strict):
     """Who hears it. URLs and the values of headers are text, `env:NAME` or `secret:name`."""
 
@@ -272,6 +289,8 @@ class AlertsConfig(Strict):
     selections: dict[str, dict[str, Any]] = {}
     rules: tuple[Rule, ...] = ()
     mitigations: Mapping[str, MitigationOptions] = {}
+    probes: Mapping[str, ProbeOptions] = {}
+    """By their name; one that is not here runs as it usually does."""
 
     def receiver(self, name: str) -> Receiver | None:
         """The receiver of that name."""

@@ -7,7 +7,9 @@ from typing import Any
 
 from daemon.domain.event import Event
 from daemon.domain.probe import ProbeOutcome, ProbeResult
+from daemon.domain.quota import QuotaReading
 from daemon.domain.self_reading import Condition, SelfReading
+from daemon.domain.sources import Read
 
 PLACE = 0x3FF << 12
 """The bits of an event id that say which worker of which node emitted it."""
@@ -70,13 +72,17 @@ def is_among(event: Event, ids: Iterable[list[int]]) -> bool:
     return any(first <= event.event_id <= last and first & PLACE == place for first, last in ids)
 
 
-def told(reading: SelfReading | ProbeResult) -> Mapping[str, Any]:
-    """A reading as data."""
-    return asdict(reading)
+def told(reading: Read) -> tuple[int, Mapping[str, Any]]:
+    """When something was read (epoch ms), and all else of it as data."""
+    what = asdict(reading)
+    return what.pop("observed_at" if isinstance(reading, QuotaReading) else "emitted_at"), what
 
 
-def reading_of(what: Mapping[str, Any]) -> SelfReading | ProbeResult:
-    """The reading that `told` was given."""
+def reading_of(at: int, what: Mapping[str, Any]) -> Read:
+    """The reading of which `told` gave these."""
+    if "source" in what:
+        return QuotaReading(observed_at=at, **what)
+    what = {**what, "emitted_at": at}
     if "condition" in what:
         return SelfReading(**{**what, "condition": Condition(what["condition"])})
     return ProbeResult(**{**what, "outcome": ProbeOutcome(what["outcome"])})

@@ -10,6 +10,9 @@ from daemon.domain.self_reading import SelfReading
 EVENTS = "events"
 """What rules are about that do not say it."""
 
+Read = SelfReading | ProbeResult | QuotaReading
+"""What is read now and then, rather than counted."""
+
 SOURCES: Mapping[str, type] = {
     EVENTS: Event,
     "probes": ProbeResult,

@@ -1,10 +1,11 @@
 """Core: what judges, tells and acts, wired once. The control plane lives on it, and so does a stage."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from daemon.domain.alerts_config import AlertsConfig
 from daemon.domain.mitigation import Mode
+from daemon.domain.quota import QuotaReading
 from daemon.engine.capabilities import Prober
 from daemon.engine.credential_figures import CredentialFigures
 from daemon.engine.desk import Desk
@@ -88,6 +89,8 @@ class Core:
         self.explain = Explain(
             ledger=ledger, clock=clock, alerts=self.silences.alerts, look=self.evaluate.look, rules=rules
         )
+        self.quota: tuple[QuotaReading, ...] = ()
+        """The latest reading of each credential and model."""
         self.inventory = Inventory(
             probes=around.probes,
             management=around.management,
@@ -97,3 +100,11 @@ class Core:
             prober=Prober(clock=clock, commit=desk.commit),
             clock=clock,
         )
+
+    def take_quota(self, readings: Sequence[QuotaReading]) -> None:
+        """What was read of quotas just now."""
+        known = {(one.provider_key, one.auth_index, one.credential, one.model_id): one for one in self.quota}
+        known |= {(one.provider_key, one.auth_index, one.credential, one.model_id): one for one in readings}
+        self.quota = tuple(known.values())
+        for reading in readings:
+            self.evaluate.observe(reading)

@@ -17,9 +17,11 @@ from daemon.domain.heard import PLACE, Heard, HeardKind, late_ids, told
 from daemon.domain.mitigation import Mitigation
 from daemon.domain.notification import Notification
 from daemon.domain.probe import ProbeResult
+from daemon.domain.quota import QuotaReading
 from daemon.domain.rollup import Rollup
 from daemon.domain.rule_figures import RuleFigures
 from daemon.domain.self_reading import Condition, SelfReading
+from daemon.domain.sources import Read
 from daemon.engine.desk import Desk
 from daemon.engine.ingest import Arrival
 from daemon.logic.judging import LOSSES_SECONDS, SECOND_MS, Book
@@ -67,14 +69,14 @@ class Evaluate:
         self._shown: dict[int, int] = {}
         """The last event id of each worker."""
         self._began_at = 0
-        self._said: dict[tuple[str, ...], Heard] = {}
+        self._said: dict[tuple[str | None, ...], Heard] = {}
         """The latest entry about each reading that waits."""
         self._waiting_heard = 0
         self._losses = Ring(COARSEST_MS, LOSSES_SECONDS)
         self._meanwhile: list[Event] | None = None
         """What arrives while a new book is being warmed."""
         self._woken = asyncio.Event()
-        self._readings: dict[tuple[str, ...], SelfReading | ProbeResult] = {}
+        self._readings: dict[tuple[str | None, ...], Read] = {}
         self._failing_rules: dict[str, str] | None = None
         self._crowded: set[str] = set()
         """Rules of which it was said that they have too many label sets."""
@@ -146,12 +148,12 @@ class Evaluate:
         """How every rule in force fares."""
         return self._book.rules()
 
-    def observe(self, reading: SelfReading | ProbeResult) -> None:
+    def observe(self, reading: Read) -> None:
         """Something about the daemon or the upstream is wrong, or right again; it stands until the next one."""
         self._note_reading(reading)
         self._take(reading)
 
-    def _take(self, reading: SelfReading | ProbeResult) -> None:
+    def _take(self, reading: Read) -> None:
         self._readings[_key(reading)] = reading
         self._book.observe(reading)
         self.wake()
@@ -221,10 +223,9 @@ class Evaluate:
         self._waiting_heard += 1
         return heard
 
-    def _note_reading(self, reading: SelfReading | ProbeResult) -> None:
+    def _note_reading(self, reading: Read) -> None:
         """One that says the same again is a line in the entry of the first."""
-        what = dict(told(reading))
-        at = what.pop("emitted_at")
+        at, what = told(reading)
         said = self._said.get(_key(reading))
         if said is None or said.what["reading"] != what:
             said = self._said[_key(reading)] = self._note(HeardKind.READING, {"reading": what, "times": []})
@@ -344,8 +345,14 @@ def _acknowledged(row: Alert, names: Mapping[str, str | None]) -> Alert:
     return replace(row, acknowledged_by=names[row.fingerprint]) if row.fingerprint in names else row
 
 
-def _key(reading: SelfReading | ProbeResult) -> tuple[str, ...]:
-    return (reading.condition,) if isinstance(reading, SelfReading) else (reading.probe, reading.subject)
+def _key(reading: Read) -> tuple[str | None, ...]:
+    match reading:
+        case SelfReading():
+            return (reading.condition,)
+        case ProbeResult():
+            return reading.probe, reading.subject
+        case QuotaReading():
+            return reading.provider_key, reading.auth_index, reading.credential, reading.model_id
 
 
 _TOLD = frozenset({AlertState.FIRING, AlertState.RESOLVED})

@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from daemon.domain.capabilities import Capabilities
 from daemon.domain.credential import CredentialFile
 from daemon.domain.errors import ManagementFailure
+from daemon.domain.inventory import USUAL, ModelEntry
 from daemon.domain.probe import ProbeOutcome, ProbeResult
 from daemon.engine.capabilities import Prober
 from daemon.logic.attribution import Attribution, Credential
-from daemon.ports import Clock, ManagementApi, ModelEntry, UpstreamProbes
+from daemon.ports import Clock, ManagementApi, UpstreamProbes
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,8 @@ class Inventory:
         self._known: set[str] = set()
         self._trouble: str | None = None
         self.reachable = False
+        self.models: dict[str, tuple[ModelEntry, ...]] | None = None
+        """By the name of the client key that was asked with; None where no list was to be had at the last look."""
         self.credentials: tuple[CredentialFile, ...] = ()
         """All that the upstream listed at the last look that went well."""
 
@@ -58,6 +61,7 @@ class Inventory:
         self.reachable = await self._probes.reachable()
         self._tell("health", ok=self.reachable, reason="" if self.reachable else "the upstream does not answer")
         models = await self._probes.models()
+        self.models = None if models is None else {USUAL: tuple(models)}
         if models is not None:
             self._attribution.know_owners({entry.model_id: entry.owned_by for entry in models if entry.owned_by})
             self._judge_models(models)

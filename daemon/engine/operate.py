@@ -13,6 +13,8 @@ from daemon.domain.explanation import Explanation
 from daemon.domain.foreign import Told
 from daemon.domain.mitigation import Mitigation
 from daemon.domain.notification import Notification
+from daemon.domain.probe import ProbeResult, ProbeRow
+from daemon.domain.quota import QuotaReading
 from daemon.domain.rule_figures import RuleFigures
 from daemon.domain.silence import Silence
 from daemon.engine.acknowledge import acknowledge
@@ -23,6 +25,7 @@ from daemon.engine.explain import Explain
 from daemon.engine.foreign import Foreign
 from daemon.engine.ingest import Ingest
 from daemon.engine.mitigate import Mitigate
+from daemon.engine.probe import Probes
 from daemon.engine.silences import Silences
 from daemon.logic.noting import remark
 from daemon.logic.providers import LONGEST_WINDOW_SECONDS, ProviderFigures, RolledFigures
@@ -51,6 +54,8 @@ class Operate:
         explain: Explain,
         foreign: Foreign,
         drill: Drill,
+        probes: Probes,
+        quota: Callable[[], Sequence[QuotaReading]],
         commit: Callable[[Decision], Awaitable[None]],
         figures: ProviderFigures,
         describe: Callable[[], Mapping[str, Any]],
@@ -68,6 +73,8 @@ class Operate:
         self._explain = explain
         self._foreign = foreign
         self._drill = drill
+        self._probes = probes
+        self._quota = quota
         self._commit = commit
         self._figures = figures
         self._describe = describe
@@ -113,6 +120,15 @@ class Operate:
                 await asyncio.sleep(0)
         figures.add(row for row in self._ingest.unwritten(longest) if row.bucket >= since)
         return figures.figures()
+
+    async def probes(self) -> Sequence[ProbeRow]:
+        return self._probes.rows()
+
+    async def run_probe(self, name: str) -> Sequence[ProbeResult]:
+        return await self._probes.run(name)
+
+    async def quota(self) -> Sequence[QuotaReading]:
+        return self._quota()
 
     async def events(self, query: EventQuery) -> Sequence[Event]:
         return await self._events.events(query)

@@ -177,4 +177,4 @@ _ACTS: Mapping[HeardKind, Callable[[Replay, Mapping[str, Any], int], Awaitable[o
 
 
 def _reading(entry: Heard, at: int) -> Any:
-    return reading_of({**entry.what["reading"], "emitted_at": at})
+    return reading_of(at, entry.what["reading"])

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from daemon.domain.rollup import Resolution
-from daemon.ports import Clock, EventStore, Ledger
+from daemon.ports import Clock, EventStore, Ledger, ProbeStore
 
 PIECE = 1000
 LONGEST_JUMP_MS = 86_400_000
@@ -27,6 +27,7 @@ class Retention:
         self,
         store: EventStore,
         ledger: Ledger,
+        probes: ProbeStore,
         clock: Clock,
         keep_seconds: float,
         keep_rollups_seconds: float,
@@ -34,6 +35,7 @@ class Retention:
     ) -> None:
         self._store = store
         self._ledger = ledger
+        self._probes = probes
         self._clock = clock
         self._keep_seconds = keep_seconds
         self._keep_rollups_seconds = keep_rollups_seconds
@@ -49,6 +51,7 @@ class Retention:
         needed = None if until is None else Resolution.HOUR.floor(until)
         await self._delete(self._store.prune, self._keep_seconds, needed)
         await self._delete(self._ledger.prune_heard, self._keep_seconds, needed)
+        await self._delete(self._probes.prune, self._keep_seconds, None)
         for resolution in Resolution:
             seconds = ROLLUPS_SECONDS.get(resolution, self._keep_rollups_seconds)
             prune = partial(self._store.prune_rollups, resolution)

@@ -11,8 +11,7 @@ from typing import Protocol
 from daemon.domain.alerts_config import AlertsConfig
 from daemon.domain.event import Event
 from daemon.domain.notification import Channel
-from daemon.domain.probe import ProbeResult
-from daemon.domain.self_reading import SelfReading
+from daemon.domain.sources import Read
 from daemon.engine.core import Core, Surroundings
 from daemon.engine.dispatch import IDLE_SECONDS
 from daemon.engine.evaluate import GRACE_MS
@@ -36,7 +35,7 @@ class Record:
     downtime_ms: int = 0
     is_late: Callable[[Event], bool] = lambda _: False
     """Whether a stored event was not stored yet."""
-    readings: Sequence[SelfReading | ProbeResult] = ()
+    readings: Sequence[Read] = ()
     """What was learned before the rules were in force."""
     owners: Mapping[str, Collection[str]] = field(default_factory=dict)
     """Which alerts, by name, earlier mitigations belonged to, by id."""

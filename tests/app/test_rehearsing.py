@@ -12,7 +12,7 @@ from daemon.domain.upstream_past import PastSource, Rehearsal, Rehearsed, Replie
 from tests.logic.past import MINUTE, NOW, WIRES, access, auth_files, buckets, detail, logs, usage
 
 SHELVES = scan()
-CONFIG = load(packaged("alerts.yaml"), rules=SHELVES.rules, mitigations=SHELVES.mitigations).config
+CONFIG = load(packaged("alerts.yaml"), SHELVES).config
 OWN = {rule.alert for rule in own_rules(CONFIG)}
 TURNS = range(NOW - 100 * MINUTE, NOW, 10_000)
 SPARK = "gpt-5.3-codex-spark"

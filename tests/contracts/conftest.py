@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 import pytest_asyncio
 
+from daemon.adapters.memory.probes import MemoryProbes
 from daemon.adapters.store import Store, open_store, upgrade
 from tests.contracts import postgres
 from tests.fakes.event_store import MemoryEventStore
@@ -58,7 +59,7 @@ async def store(database_url: str) -> AsyncIterator[Store]:
 async def any_store(request: pytest.FixtureRequest) -> AsyncIterator[Store | SimpleNamespace]:
     """Something with `.events` and `.ledger`: the fakes, and the real ones on each database."""
     if request.param == "memory":
-        yield SimpleNamespace(events=MemoryEventStore(), ledger=MemoryLedger())
+        yield SimpleNamespace(events=MemoryEventStore(), ledger=MemoryLedger(), probes=MemoryProbes())
         return
     with empty_database(request.param, request) as url:
         upgrade(url, MIGRATIONS)

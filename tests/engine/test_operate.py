@@ -2,15 +2,19 @@
 
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
+import pytest
 import pytest_asyncio
 
+from daemon.domain.audit import AuditFilter
+from daemon.domain.errors import Conflict
 from daemon.domain.event import Source
 from daemon.domain.rollup import Resolution
 from daemon.engine.ingest import STORE_SECONDS, Arrival, Ingest
 from daemon.engine.operate import Operate
 from daemon.logic.providers import ProviderFigures
+from tests.engine.mitigating import Mitigating, firing
 from tests.fakes.clock import FakeClock
 from tests.fakes.event_store import MemoryEventStore
 from tests.fakes.memory_spool import MemorySpool
@@ -47,6 +51,8 @@ class Traffic:
             explain=nobody,
             foreign=nobody,
             drill=nobody,
+            probes=nobody,
+            quota=tuple,
             silences=nobody,
             commit=nobody,
             figures=self.figures,
@@ -108,3 +114,55 @@ async def test_after_a_restart_all_hours_are_there_still(traffic: Traffic) -> No
         later.operate._events, later.operate._clock = traffic.store, traffic.clock
         await later.ingest.catch_up()
         assert await later.operate.providers(24 * HOUR) == before
+
+
+# ---- what humans do to mitigations -----------------------------------------------------------------------------------
+
+
+async def an_office() -> tuple[Mitigating, Operate]:
+    """A mitigator with a change in force, and the door to it."""
+    house, nobody = await Mitigating().start(), cast(Any, None)
+    await house.tick(firing("debug"))
+    operate = Operate(
+        clock=house.clock,
+        events=nobody,
+        ledger=house.ledger,
+        ingest=nobody,
+        evaluate=nobody,
+        dispatch=nobody,
+        mitigate=house.mitigate,
+        explain=nobody,
+        foreign=nobody,
+        drill=nobody,
+        probes=nobody,
+        quota=tuple,
+        silences=nobody,
+        commit=house.commit,
+        figures=nobody,
+        describe=dict,
+        missing=list,
+    )
+    return house, operate
+
+
+async def test_a_hold_lasts_as_long_as_was_said_and_its_comment_is_in_the_audit() -> None:
+    house, operate = await an_office()
+    row = await operate.act("debug", "hold", "human:jo", 7200.0, "night shift")
+    assert (row.held_by, row.hold_expires_at) == ("human:jo", house.clock.now() + 7_200_000)
+    said = await operate.audit(10, AuditFilter(actor="human:jo"))
+    assert [entry.action for entry in said] == ["comment", "hold"]
+    assert (said[0].reason, said[0].outcome) == ("night shift", "on hold")
+
+
+async def test_without_a_time_and_a_comment_there_are_none() -> None:
+    _, operate = await an_office()
+    row = await operate.act("debug", "hold", "human:jo")
+    assert row.hold_expires_at is None
+    assert [entry.action for entry in await operate.audit(10, AuditFilter(actor="human:jo"))] == ["hold"]
+
+
+async def test_what_is_refused_is_not_commented() -> None:
+    _, operate = await an_office()
+    with pytest.raises(Conflict):
+        await operate.act("debug", "release", "human:jo", comment="nothing")
+    assert await operate.audit(10, AuditFilter(actor="human:jo")) == []

@@ -2,6 +2,7 @@
 
 import pytest
 
+from daemon.adapters.memory.probes import MemoryProbes
 from daemon.domain.alert import AlertState
 from daemon.domain.decision import Decision
 from daemon.domain.errors import StoreFailure
@@ -40,14 +41,14 @@ async def test_what_is_older_than_retention_goes_in_pieces(
     old, young = clock.now() - 1, clock.now()
     await store.append([bare(old) for _ in range(2 * PIECE + 5)] + [kept := bare(young)], {}, clock.now())
     clock.advance(WEEK)
-    await Retention(store, ledger, clock, WEEK, YEAR).run()
+    await Retention(store, ledger, MemoryProbes(), clock, WEEK, YEAR).run()
     assert list(store.rows.values()) == [kept]
     assert store.prunes == [PIECE, PIECE, 5]
 
 
 async def test_nothing_too_old_is_one_question(store: MemoryEventStore, ledger: MemoryLedger, clock: FakeClock) -> None:
     await store.append([kept := bare(clock.now())], {}, clock.now())
-    await Retention(store, ledger, clock, WEEK, YEAR).run()
+    await Retention(store, ledger, MemoryProbes(), clock, WEEK, YEAR).run()
     assert list(store.rows.values()) == [kept]
     assert store.prunes == [0]
 
@@ -61,7 +62,7 @@ async def test_the_finer_a_rollup_the_sooner_it_goes(
     rows = [a_rollup(resolution=resolution, bucket=NOON + number * resolution.ms, part=number) for number in range(3)]
     await store.append([], {}, NOON, Closed(node_id="", until=NOON + 10 * YEAR_MS, rows=tuple(rows)))
     clock.advance((NOON + 2 * resolution.ms - clock.now()) / 1000 + days * DAY)
-    await Retention(store, ledger, clock, WEEK, YEAR).run()
+    await Retention(store, ledger, MemoryProbes(), clock, WEEK, YEAR).run()
     assert list(store.rolled.values()) == rows[2:]
 
 
@@ -71,7 +72,7 @@ async def test_no_rollup_is_kept_longer_than_rollups_may_be(
     rows = tuple(a_rollup(resolution=resolution, bucket=NOON) for resolution in Resolution)
     await store.append([], {}, NOON, Closed(node_id="", until=NOON + YEAR_MS, rows=rows))
     clock.advance((NOON - clock.now()) / 1000 + 2 * 3600.0)
-    await Retention(store, ledger, clock, WEEK, 3600.0).run()
+    await Retention(store, ledger, MemoryProbes(), clock, WEEK, 3600.0).run()
     assert store.rolled == {}
 
 
@@ -82,9 +83,9 @@ async def test_what_no_hour_holds_yet_is_kept_through_any_idle_time(
     closed = [a_rollup(bucket=until - 10_000), a_rollup(resolution=Resolution.MINUTE, bucket=until - 60_000)]
     await store.append([kept := bare(until + 3)], {}, until, Closed(node_id="n", until=until, rows=tuple(closed)))
     clock.advance((until - clock.now()) / 1000 + YEAR)
-    await Retention(store, ledger, clock, WEEK, YEAR, "n").run()
+    await Retention(store, ledger, MemoryProbes(), clock, WEEK, YEAR, "n").run()
     assert (list(store.rows.values()), list(store.rolled.values())) == ([kept], closed)
-    await Retention(store, ledger, clock, WEEK, YEAR, "another").run()
+    await Retention(store, ledger, MemoryProbes(), clock, WEEK, YEAR, "another").run()
     assert (store.rows, store.rolled) == ({}, {})
 
 
@@ -105,7 +106,7 @@ async def test_the_history_of_alerts_goes_with_the_hours_in_pieces(
         )
     )
     clock.advance(YEAR)
-    await Retention(store, ledger, clock, WEEK, YEAR).run()
+    await Retention(store, ledger, MemoryProbes(), clock, WEEK, YEAR).run()
     assert ledger.transition_rows == [kept]
     assert (set(ledger.audit_rows), set(ledger.notification_rows)) == ({"young"}, {"waits", "young"})
     assert ledger.prunes == [PIECE, 5]
@@ -124,7 +125,7 @@ async def test_an_alert_of_others_that_has_ended_is_known_for_a_week(
     )
     await ledger.commit(Decision(alerts=rows))
     clock.advance(WEEK)
-    await Retention(store, ledger, clock, WEEK, YEAR).run()
+    await Retention(store, ledger, MemoryProbes(), clock, WEEK, YEAR).run()
     assert set(ledger.alert_rows) == {"young", "fires", "ours"}
     assert len(ledger.transition_rows) == 4
 
@@ -134,7 +135,7 @@ async def test_a_store_that_refuses_is_the_schedules_to_report(
 ) -> None:
     store.failing = True
     with pytest.raises(StoreFailure):
-        await Retention(store, ledger, clock, WEEK, YEAR).run()
+        await Retention(store, ledger, MemoryProbes(), clock, WEEK, YEAR).run()
 
 
 async def test_a_clock_that_jumps_by_years_empties_nothing_before_it_is_there_an_hour_later_too(
@@ -142,7 +143,7 @@ async def test_a_clock_that_jumps_by_years_empties_nothing_before_it_is_there_an
 ) -> None:
     clock = JumpingClock()
     await store.append([kept := bare(clock.now())], {}, clock.now())
-    retention = Retention(store, ledger, clock, WEEK, YEAR)
+    retention = Retention(store, ledger, MemoryProbes(), clock, WEEK, YEAR)
     clock.jump(YEAR)
     await retention.run()
     assert list(store.rows.values()) == [kept]
@@ -174,5 +175,5 @@ async def test_what_was_heard_goes_with_its_events(
     entries = [Heard(at=clock.now() + at, after=0, kind=HeardKind.RULES) for at in (-1, 0)]
     await ledger.commit(Decision(heard=tuple(entries)))
     clock.advance(WEEK)
-    await Retention(store, ledger, clock, WEEK, YEAR).run()
+    await Retention(store, ledger, MemoryProbes(), clock, WEEK, YEAR).run()
     assert ledger.heard_rows == entries[1:]

@@ -28,7 +28,7 @@ def an_evaluator(clock: FakeClock, *rules: RatioRule) -> Evaluate:
 def operations(evaluate: Evaluate, clock: FakeClock) -> Operate:
     nobody: Any = None
     parts = ["events", "ledger", "ingest", "dispatch", "mitigate", "figures", "silences", "explain", "foreign"]
-    others = dict.fromkeys([*parts, "commit", "drill"], nobody)
+    others = dict.fromkeys([*parts, "commit", "drill", "probes", "quota"], nobody)
     return Operate(clock=clock, evaluate=evaluate, describe=dict, missing=list, **others)
 
 

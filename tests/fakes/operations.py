@@ -16,6 +16,8 @@ from daemon.domain.foreign import Told
 from daemon.domain.labels import fingerprint, labels_of
 from daemon.domain.mitigation import Effect, Mitigation, MitigationState, Mode
 from daemon.domain.notification import Notification, NotificationReason, NotificationStatus
+from daemon.domain.probe import ProbeOutcome, ProbeResult, ProbeRow, ProbeState
+from daemon.domain.quota import QuotaReading
 from daemon.domain.rule_figures import RuleFigures
 from daemon.domain.silence import Silence
 from daemon.logic.silencing import known_labels, mistake_in, new_silence
@@ -64,6 +66,34 @@ def a_mitigation(name: str = "fallback", **changes: Any) -> Mitigation:
         "evidence": "20% of 50 turns failed",
     }
     return Mitigation(**facts | changes)
+
+
+def a_probe(name: str = "models", **changes: Any) -> ProbeRow:
+    result = ProbeResult(probe=name, outcome=ProbeOutcome.OK, value=12.0, emitted_at=NOW - 60_000)
+    facts: dict[str, Any] = {
+        "probe": name,
+        "enabled": True,
+        "costs": False,
+        "every_seconds": 60.0,
+        "state": ProbeState(probe=name, ran_at=NOW - 60_000),
+        "budget_requests": 300,
+        "budget_tokens": 150_000,
+        "results": (result,),
+    }
+    return ProbeRow(**facts | changes)
+
+
+def a_reading(**changes: Any) -> QuotaReading:
+    facts: dict[str, Any] = {
+        "provider_key": "codex",
+        "auth_index": "c0de00000000c0de",
+        "credential": "codex.json",
+        "usage_percentage": 41.0,
+        "quota_reset_seconds": 7200.0,
+        "observed_at": NOW - 30_000,
+        "source": "usage_queue",
+    }
+    return QuotaReading(**facts | changes)
 
 
 def some_figures(name: str = "ProviderRateLimited", **changes: Any) -> RuleFigures:
@@ -154,6 +184,8 @@ class FakeOperations:
     """Answers from lists that a test may change; `down` makes the store refuse."""
 
     def __init__(self) -> None:
+        self.probe_rows = [a_probe()]
+        self.quota_rows = [a_reading()]
         self.down = False
         self.missing: list[str] = []
         self.standing_still: str | None = None
@@ -332,6 +364,18 @@ class FakeOperations:
         self.queries.append(query)
         rows = [row for row in self._stored(self.event_rows) if query.before is None or row.event_id < query.before]
         return [row for row in rows if all(_text(getattr(row, k)) == v for k, v in query.where.items())][: query.limit]
+
+    async def probes(self) -> Sequence[ProbeRow]:
+        return self.probe_rows
+
+    async def run_probe(self, name: str) -> Sequence[ProbeResult]:
+        found = [row for row in self.probe_rows if row.probe == name]
+        if not found:
+            raise Misuse(f"there is no probe '{name}'")
+        return found[0].results
+
+    async def quota(self) -> Sequence[QuotaReading]:
+        return self.quota_rows
 
     async def mitigations(self) -> Sequence[Mitigation]:
         return self._stored(self.mitigation_rows)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from daemon.domain.event import Wire
-from daemon.ports import ModelEntry
+from daemon.domain.inventory import ModelEntry
 
 
 class FakeProbes:

@@ -174,7 +174,7 @@ def outcome(path: Path) -> Outcome:
 @cache
 def _rules() -> Loaded:
     shelves = scan()
-    return load(RULES, rules=shelves.rules, mitigations=shelves.mitigations)
+    return load(RULES, shelves)
 
 
 def _turns(played: Played) -> frozenset[int]:

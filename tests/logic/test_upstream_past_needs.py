@@ -13,7 +13,7 @@ from daemon.logic.upstream_past_needs import is_about_traffic, lacks, least_lack
 from tests.logic.past import NOW
 
 SHELVES = scan()
-SHIPPED = load(packaged("alerts.yaml"), rules=SHELVES.rules, mitigations=SHELVES.mitigations).config
+SHIPPED = load(packaged("alerts.yaml"), SHELVES).config
 RULES = {rule.alert: rule for rule in SHIPPED.rules}
 DAY = 86_400_000
 

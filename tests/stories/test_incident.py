@@ -228,7 +228,7 @@ async def judged_again(house: House) -> tuple[Sequence[Alert], Sequence[Alert]]:
     """Every row that an alert has had, and those of a backtest."""
     shelves = scan()
     file = house.rig.directory / "alerts.yaml"
-    config = load(file, rules=shelves.rules, mitigations=shelves.mitigations).config
+    config = load(file, shelves).config
     store = open_for_reading(f"sqlite:///{house.rig.places.database}")
     try:
         began_at = (await store.ledger.heard(0, 1 << 60))[0].at

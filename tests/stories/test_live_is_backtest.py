@@ -199,7 +199,7 @@ def lines(rows: Sequence[Alert]) -> bytes:
 async def test_an_hour_is_backtested_as_it_was_lived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spool_writer, "GATHER_SECONDS", 0.0)
     shelves = scan()
-    config = load(packaged("alerts.yaml"), rules=shelves.rules, mitigations=shelves.mitigations).config
+    config = load(packaged("alerts.yaml"), shelves).config
     with ThreadPoolExecutor(2) as threads:
         hour = Hour(tmp_path, config, threads)
         await hour.live()

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
 
 from daemon.adapters.spool import files
@@ -93,7 +93,11 @@ def environment(pid: int) -> str:
 
 def sockets(pid: int) -> list[str]:
     """What a process holds, as `socket:[inode]`."""
-    return [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir() if "socket:" in str(link.readlink())]
+    held = []
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            held.append(str(link.readlink()))
+    return [one for one in held if "socket:" in one]
 
 
 async def killed(house: House, worker: int) -> None:

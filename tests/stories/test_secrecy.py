@@ -56,6 +56,10 @@ async def send_everything(house: House) -> None:
 
 async def test_a_canary_string_is_found_nowhere() -> None:
     async with open_house(alerts=ALERTS, LOG_LEVEL="debug") as house:
+
+        async def more_than_sixty_events() -> bool:
+            return len(await house.control.events(limit=1000)) > 60
+
         await house.start("fake", "proxy", "control")
         await send_everything(house)
         await house.fake.play({"rules": [{"fault": "500"}]})
@@ -64,7 +68,7 @@ async def test_a_canary_string_is_found_nowhere() -> None:
         await house.send(30, Wire.OPENAI_CHAT, "gpt-5.4")
         await eventually(lambda: house.control.alerts(state="firing"))
         await eventually(lambda: house.sink.messages)
-        assert len(await house.control.events(limit=1000)) > 60
+        await eventually(more_than_sixty_events)
 
         token = {"Authorization": f"Bearer {house.rig.token()}"}
         urls = [house.rig.control_url + path for path in (*PAGES, *(f"/api/v1/{call}" for call in CALLS))]

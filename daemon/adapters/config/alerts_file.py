@@ -15,8 +15,9 @@ from daemon.adapters.config.validating import fields_of, validated
 from daemon.adapters.config.wording import did_you_mean, nearest, quoted
 from daemon.adapters.config.workloads import workload_mistakes
 from daemon.adapters.config.yaml_tree import MOST_CHARACTERS, Node, read_tree
-from daemon.domain.alerts_config import AlertsConfig, MitigationOptions, Rule
+from daemon.domain.alerts_config import AlertsConfig, MitigationOptions, ProbeOptions, Rule
 from daemon.domain.errors import ConfigError, Mistake
+from daemon.domain.kinds import Kinds
 from daemon.domain.sources import EVENTS
 
 AMONG_EVENTS = frozenset({"of", "by"})
@@ -35,9 +36,8 @@ class Loaded:
 
 def load(
     path: Path,
+    kinds: Kinds,
     *,
-    rules: Mapping[str, type[Rule]],
-    mitigations: Mapping[str, type[MitigationOptions]],
     secrets: Secrets | None = None,
     leads_home: LeadsHome | None = None,
 ) -> Loaded:
@@ -51,12 +51,12 @@ def load(
     if tree.child("extends").value is not None:
         beneath = extend(beneath, _read(packaged("alerts.yaml"))[0])
     tree = extend(beneath, tree)
-    return _Check(tree, rules, mitigations, mistakes).loaded(secrets or _as_said, leads_home)
+    return _Check(tree, kinds, mistakes).loaded(secrets or _as_said, leads_home)
 
 
 def without_a_file(rules: Mapping[str, type[Rule]]) -> AlertsConfig:
     """The built-in rules alone: what is wrong with a file can be told before any was loaded."""
-    return _Check(built_in(), rules, {}, []).loaded(_as_said).config
+    return _Check(built_in(), Kinds(rules=rules), []).loaded(_as_said).config
 
 
 def _as_said(reference: str, plain: bool = False) -> tuple[str, ...]:
@@ -87,16 +87,16 @@ class _Check:
     """One pass over the merged tree."""
 
     tree: Node
-    rules: Mapping[str, type[Rule]]
-    mitigations: Mapping[str, type[MitigationOptions]]
+    kinds: Kinds
     found: list[Mistake] = field(default_factory=list)
 
     def loaded(self, secrets: Secrets, leads_home: LeadsHome | None = None) -> Loaded:
         config = self._head()
         rules = self._all_rules()
         mitigations = {name: self._mitigation(node) for name, node in self.tree.child("mitigations").map.items()}
+        probes = {name: self._probe(name, node) for name, node in self.tree.child("probes").map.items()}
         self.found += [
-            *file_mistakes(self.tree, self.rules),
+            *file_mistakes(self.tree, self.kinds.rules),
             *receiver_mistakes(self.tree, secrets, leads_home or _to_nobody),
             *loop_mistakes(self.tree),
             *workload_mistakes(self.tree),
@@ -104,16 +104,17 @@ class _Check:
         told = sorted(dict.fromkeys(self.found), key=lambda one: (one.source, one.line or 0, one.column or 0))
         if config is None or not all(one.warning for one in told):
             raise ConfigError([one for one in told if not one.warning])
-        whole = config.model_copy(update={"rules": tuple(rules), "mitigations": mitigations})
+        whole = config.model_copy(update={"rules": tuple(rules), "mitigations": mitigations, "probes": probes})
         return Loaded(config=_without_later(whole), warnings=tuple(told), off=self._off())
 
     def _head(self) -> AlertsConfig | None:
-        """Rules and mitigations are left in only where they are not even a list and a map."""
+        """Rules, mitigations and probes are left in only where they are not even a list or a map."""
         rest = dict(self.tree.map)
         if isinstance(self.tree.child("rules").value, list):
             del rest["rules"]
-        if isinstance(self.tree.child("mitigations").value, dict):
-            del rest["mitigations"]
+        for section in ("mitigations", "probes"):
+            if isinstance(self.tree.child(section).value, dict):
+                del rest[section]
         return validated(AlertsConfig, replace(self.tree, value=rest), self.found)
 
     def _all_rules(self) -> list[Rule]:
@@ -137,10 +138,10 @@ class _Check:
         if isinstance(node.value, dict) and "kind" not in node.map and node.child("enabled").value is False:
             self.found.append(node.mistake(f"there is no such rule to switch off{self._meant(node)}", warning=True))
             return None
-        kind = self._kind(node, self.rules, "rule kind")
+        kind = self._kind(node, self.kinds.rules, "rule kind")
         if kind is None:
             return None
-        model = self.rules[kind]
+        model = self.kinds.rules[kind]
         full = with_defaults(_of_kind(node, kind), self.tree.child("defaults"), self._defaulted(node, model))
         self.found += rule_mistakes(full, model, self.tree)
         return validated(model, full, self.found)
@@ -153,8 +154,16 @@ class _Check:
         return fields_of(model).keys() - (() if sources_of(model) == (EVENTS,) else AMONG_EVENTS)
 
     def _mitigation(self, node: Node) -> MitigationOptions | None:
-        kind = self._kind(node, self.mitigations, "mitigation kind")
-        return None if kind is None else validated(self.mitigations[kind], _of_kind(node, kind), self.found)
+        kind = self._kind(node, self.kinds.mitigations, "mitigation kind")
+        return None if kind is None else validated(self.kinds.mitigations[kind], _of_kind(node, kind), self.found)
+
+    def _probe(self, name: str, node: Node) -> ProbeOptions | None:
+        """Known by its name; a name alone is enough to switch it on."""
+        kinds = self.kinds.probes
+        if name not in kinds:
+            self.found.append(node.mistake(f"{quoted(name)} is not a probe{did_you_mean(name, kinds, most=16)}"))
+            return None
+        return validated(kinds[name], node if node.value is not None else replace(node, value={}), self.found)
 
     def _kind(self, node: Node, kinds: Collection[str], what: str) -> str | None:
         """The kind to check against: for an unknown one the nearest, so that what is behind it is seen too."""
@@ -177,7 +186,7 @@ class _Check:
         return f"; did you mean the rule '{near}'?" if near else ""
 
     def _defaults(self) -> None:
-        known = {name for model in self.rules.values() for name in fields_of(model)} - {"alert", "kind"}
+        known = {name for model in self.kinds.rules.values() for name in fields_of(model)} - {"alert", "kind"}
         for name, node in self.tree.child("defaults").map.items():
             if name not in known:
                 self.found.append(node.mistake(f"is not a field of a rule{did_you_mean(name, known)}"))

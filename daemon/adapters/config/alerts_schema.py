@@ -1,24 +1,27 @@
 """The JSON Schema of the alerts file, from the same types that check it: editors complete it and mark what is wrong."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from daemon.adapters.config.selecting import OF, Fields, sources_of
-from daemon.domain.alerts_config import AlertsConfig, MitigationOptions, Rule
+from daemon.domain.alerts_config import AlertsConfig
+from daemon.domain.kinds import Kinds
 from daemon.domain.sources import EVENTS
 
 Schema = dict[str, Any]
 GLOB_OR_PRESENCE = r"[*?\[]|^(absent|present)$"
-BASES = ("Rule", "Level", "MitigationOptions")
+BASES = ("Rule", "Level", "MitigationOptions", "ProbeOptions", "ProbeBudget")
 
 
-def schema(rules: Mapping[str, type[Rule]], mitigations: Mapping[str, type[MitigationOptions]]) -> Schema:
+def schema(all_kinds: Kinds) -> Schema:
     """Of rules and mitigations it does not say what must be there: with `extends` they need only say what differs."""
     root = AlertsConfig.model_json_schema()
+    rules, mitigations, probes = all_kinds.rules, all_kinds.mitigations, all_kinds.probes
     kinds = _kinds([*rules.values(), *mitigations.values()])
+    named = {name: _named(model) for name, model in probes.items()}
     for model in rules.values():
         kinds[model.__name__] = _selecting(kinds[model.__name__], sources_of(model))
     definitions = {**root.pop("$defs"), **kinds, **{_name(source): _selection(OF[source]) for source in OF}}
@@ -29,6 +32,7 @@ def schema(rules: Mapping[str, type[Rule]], mitigations: Mapping[str, type[Mitig
     properties["mitigations"]["additionalProperties"] = _one_of(
         [model.__name__ for model in mitigations.values()], definitions
     )
+    properties["probes"] |= {"properties": named, "additionalProperties": False}
     properties["selections"] = _selecting(properties["selections"], tuple(OF))
     properties["defaults"] = _partial([definitions[model.__name__] for model in rules.values()], without="alert")
     whole = {**root, "title": "alerts.yaml", "description": "The rules of runbookd.", "$defs": definitions}
@@ -45,6 +49,24 @@ def _kinds(models: Sequence[type[BaseModel]]) -> Schema:
     for model in models:
         definitions[model.__name__]["required"] = ["kind"]
     return definitions
+
+
+def _named(model: type[BaseModel]) -> Schema:
+    """A probe is known by its name, which alone is enough."""
+    inlined = model.model_json_schema()
+    definitions = inlined.pop("$defs", {})
+    whole = _inlined(inlined, definitions)
+    return {**whole, "type": ["object", "null"]}
+
+
+def _inlined(value: Any, definitions: Schema) -> Any:
+    if isinstance(value, list):
+        return [_inlined(one, definitions) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if "$ref" in value:
+        return _inlined(definitions[value["$ref"].rpartition("/")[2]], definitions)
+    return {key: _inlined(one, definitions) for key, one in value.items()}
 
 
 def _one_of(names: Sequence[str], definitions: Schema, *needed: str) -> Schema:

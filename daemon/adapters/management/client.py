@@ -10,6 +10,7 @@ import httpx
 from daemon.domain.credential import CredentialFile
 from daemon.domain.errors import ManagementFailure
 from daemon.domain.mitigation import Call
+from daemon.domain.probe import Ask, Reply
 from daemon.ports import Clock
 
 T = TypeVar("T")
@@ -17,6 +18,8 @@ T = TypeVar("T")
 BASE = "/v0/management/"
 TIMEOUT_SECONDS = 5.0
 BARRED_SECONDS = 1800.0
+MOST_BYTES = 1 << 20
+"""Of an answer that a probe gets."""
 VERSION_HEADER = "x-cpa-version"
 
 
@@ -48,6 +51,15 @@ class ManagementClient:
         """Returning says only that the upstream said so. Raises `ManagementFailure`."""
         await self._call(call.method, call.path, call.body)
 
+    async def ask(self, ask: Ask) -> Reply:
+        """What a probe asks. Never raises: what went wrong is in the reply."""
+        began = self._clock.monotonic()
+        try:
+            answer = await self._call(ask.method, ask.path, ask.body, may_refuse=True)
+        except ManagementFailure as failure:
+            return Reply(status=failure.status, error=str(failure))
+        return reply_of(answer, round((self._clock.monotonic() - began) * 1000))
+
     async def config_fingerprints(self) -> Mapping[str, str]:
         """A hash of each top-level key of the config, keyed with our key so that no value can be guessed."""
         config = await self.read("config")
@@ -64,7 +76,7 @@ class ManagementClient:
     async def close(self) -> None:
         await self._http.aclose()
 
-    async def _call(self, method: str, path: str, body: Any = None) -> httpx.Response:
+    async def _call(self, method: str, path: str, body: Any = None, *, may_refuse: bool = False) -> httpx.Response:
         if self._clock.monotonic() < self._barred_until:
             raise ManagementFailure(self._barred_by, barred=True)
         try:
@@ -75,7 +87,7 @@ class ManagementClient:
             self._barred_until = self._clock.monotonic() + BARRED_SECONDS
             self._barred_by = f"the management key was refused ({answer.status_code}{_reason(answer)}); set another key"
             raise ManagementFailure(self._barred_by, status=answer.status_code, barred=True)
-        if not answer.is_success:
+        if not (answer.is_success or may_refuse):
             raise ManagementFailure(f"{path}: {answer.status_code}{_reason(answer)}", status=answer.status_code)
         self.version = answer.headers.get(VERSION_HEADER) or self.version
         return answer
@@ -83,6 +95,13 @@ class ManagementClient:
     def _hash(self, name: str, value: Any) -> str:
         text = json.dumps([name, value], sort_keys=True, separators=(",", ":"))
         return hmac.digest(self._key, text.encode(), "sha256").hex()[:16]
+
+
+def reply_of(answer: httpx.Response, duration_ms: int) -> Reply:
+    """An answer as a probe gets it."""
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    body = answer.content[:MOST_BYTES]
+    return Reply(status=answer.status_code, headers=headers, body=body, duration_ms=duration_ms)
 
 
 def _credential(file: Mapping[str, Any]) -> CredentialFile:

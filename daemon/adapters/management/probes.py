@@ -1,56 +1,46 @@
 """Cold requests to the upstream: is it there, what does it serve, and does a model answer a ping on its own path."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
 
+from daemon.adapters.management.client import ManagementClient, reply_of
 from daemon.domain.event import Wire
+from daemon.domain.inventory import USUAL, ModelEntry
+from daemon.domain.probe import Ask, Door, Reply
+from daemon.logic.canary import canary
 from daemon.logic.forwarding import CANARY
-from daemon.ports import ModelEntry
+from daemon.ports import Clock
 
 TIMEOUT_SECONDS = 5.0
 PING_SECONDS = 30.0
-TOKENS = 16
-"""The least that every provider accepts as a limit."""
-
-_MESSAGES = [{"role": "user", "content": "ping"}]
-
-
-def _chat(model: str) -> tuple[str, dict[str, Any]]:
-    return "/v1/chat/completions", {"model": model, "messages": _MESSAGES, "max_tokens": TOKENS, "stream": False}
-
-
-def _responses(model: str) -> tuple[str, dict[str, Any]]:
-    return "/v1/responses", {"model": model, "input": "ping", "max_output_tokens": TOKENS, "stream": False}
-
-
-def _messages(model: str) -> tuple[str, dict[str, Any]]:
-    return "/v1/messages", {"model": model, "messages": _MESSAGES, "max_tokens": TOKENS, "stream": False}
-
-
-def _gemini(model: str) -> tuple[str, dict[str, Any]]:
-    contents = [{"role": "user", "parts": [{"text": "ping"}]}]
-    body = {"contents": contents, "generationConfig": {"maxOutputTokens": TOKENS}}
-    return f"/v1beta/models/{model}:generateContent", body
-
-
-PINGS: Mapping[Wire, Callable[[str], tuple[str, dict[str, Any]]]] = {
-    Wire.OPENAI_CHAT: _chat,
-    Wire.OPENAI_RESPONSES: _responses,
-    Wire.ANTHROPIC_MESSAGES: _messages,
-    Wire.GEMINI_GENERATE_CONTENT: _gemini,
-}
 
 
 class HttpProbes:
     """An `UpstreamProbes`. Pings go through our own proxy, which knows them by the canary's secret."""
 
-    def __init__(self, upstream_url: str, proxy_url: str, api_key: str | None, canary_secret: str) -> None:
+    def __init__(
+        self,
+        upstream_url: str,
+        proxy_url: str,
+        api_key: str | None,
+        canary_secret: str,
+        clock: Clock,
+        management: ManagementClient | None = None,
+    ) -> None:
         self._upstream = httpx.AsyncClient(base_url=upstream_url, timeout=TIMEOUT_SECONDS, trust_env=False)
         self._proxy = httpx.AsyncClient(base_url=proxy_url, timeout=PING_SECONDS, trust_env=False)
         self._api_key = api_key
         self._canary_secret = canary_secret
+        self._clock = clock
+        self._management = management
+        self._keys = {} if api_key is None else {USUAL: api_key}
+
+    @property
+    def clients(self) -> Sequence[str]:
+        """The names of the client keys that there are."""
+        return tuple(self._keys)
 
     async def reachable(self) -> bool:
         """`/healthz` where it is served, else any answer of `/` that is not an error of the server."""
@@ -81,28 +71,44 @@ class HttpProbes:
         """Whether the model answers on its original path; None without a key, or with one that is not accepted."""
         if self._api_key is None:
             return None
-        path, body = PINGS.get(wire, _chat)(model)
-        try:
-            answer = await self._proxy.post(path, json=body, headers=self._headers(wire, self._api_key))
-            said = answer.json()
-        except (httpx.HTTPError, ValueError):
+        reply = await self.ask(canary(model, wire))
+        said = reply.json()
+        if reply.status is None or said is None:
             return False
         error = said.get("error") if isinstance(said, dict) else said
-        if answer.status_code == 401 and isinstance(error, str):  # how the upstream refuses a client's own key
+        if reply.status == 401 and isinstance(error, str):  # how the upstream refuses a client's own key
             return None
-        return answer.is_success and not error
+        return reply.ok and not error
+
+    async def ask(self, ask: Ask) -> Reply:
+        """What a probe asks, by whichever door. Never raises: what went wrong is in the reply."""
+        if ask.door is Door.MANAGEMENT:
+            return await self._management.ask(ask) if self._management else Reply(error="there is no management key")
+        key = self._keys.get(USUAL if ask.client is None else ask.client)
+        if key is None and ask.client != "":
+            return Reply(error="there is no client key to ask with (RUNBOOKD_UPSTREAM_API_KEY)")
+        through = self._proxy if ask.door is Door.PROXY else self._upstream
+        headers = {**self._headers(ask, key), **ask.headers}
+        began = self._clock.monotonic()
+        try:
+            answer = await through.request(ask.method, ask.path, json=ask.body, headers=headers)
+        except httpx.HTTPError as error:
+            return Reply(error=f"no answer ({type(error).__name__})")
+        return reply_of(answer, round((self._clock.monotonic() - began) * 1000))
 
     async def close(self) -> None:
         await self._upstream.aclose()
         await self._proxy.aclose()
 
-    def _headers(self, wire: Wire, key: str) -> dict[str, str]:
-        canary = {CANARY.decode(): self._canary_secret}
-        if wire is Wire.ANTHROPIC_MESSAGES:
-            return {**canary, "X-Api-Key": key, "Anthropic-Version": "2023-06-01"}
-        if wire is Wire.GEMINI_GENERATE_CONTENT:
-            return {**canary, "X-Goog-Api-Key": key}
-        return {**canary, "Authorization": f"Bearer {key}"}
+    def _headers(self, ask: Ask, key: str | None) -> dict[str, str]:
+        marked = {CANARY.decode(): self._canary_secret} if ask.door is Door.PROXY else {}
+        if not key:
+            return marked
+        if ask.wire is Wire.ANTHROPIC_MESSAGES:
+            return {**marked, "X-Api-Key": key, "Anthropic-Version": "2023-06-01"}
+        if ask.wire is Wire.GEMINI_GENERATE_CONTENT:
+            return {**marked, "X-Goog-Api-Key": key}
+        return {**marked, "Authorization": f"Bearer {key}"}
 
 
 def _text(value: Any) -> str | None:

@@ -7,8 +7,8 @@ from daemon.adapters.memory.auth_files import AUTH_FILES, PATHS, changed, listed
 from daemon.domain.credential import CredentialFile
 from daemon.domain.errors import ManagementFailure
 from daemon.domain.event import Wire
+from daemon.domain.inventory import ModelEntry
 from daemon.domain.mitigation import Call
-from daemon.ports import ModelEntry
 
 
 class MemoryUpstream:

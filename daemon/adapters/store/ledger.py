@@ -35,13 +35,13 @@ class DatabaseLedger:
 
         def work(connection: Connection) -> None:
             latest = {alert.fingerprint: alert for alert in decision.alerts}
-            put(connection, tables.alert, _rows(tables.alert, tuple(latest.values())))
-            add(connection, tables.transition, _rows(tables.transition, decision.alerts))
-            add(connection, tables.heard, _rows(tables.heard, decision.heard))
-            put(connection, tables.silence, _rows(tables.silence, decision.silences))
-            put(connection, tables.notification, _rows(tables.notification, decision.notifications))
-            put(connection, tables.mitigation, _rows(tables.mitigation, decision.mitigations))
-            add(connection, tables.audit, _rows(tables.audit, decision.audit))
+            put(connection, tables.alert, rows_of(tables.alert, tuple(latest.values())))
+            add(connection, tables.transition, rows_of(tables.transition, decision.alerts))
+            add(connection, tables.heard, rows_of(tables.heard, decision.heard))
+            put(connection, tables.silence, rows_of(tables.silence, decision.silences))
+            put(connection, tables.notification, rows_of(tables.notification, decision.notifications))
+            put(connection, tables.mitigation, rows_of(tables.mitigation, decision.mitigations))
+            add(connection, tables.audit, rows_of(tables.audit, decision.audit))
 
         await self._database.write(work)
 
@@ -52,19 +52,19 @@ class DatabaseLedger:
     async def transitions(self, alert: str, until: int, limit: int = 200) -> Sequence[Alert]:
         """Newest first."""
         table = tables.transition.columns
-        those = select(*_without_place(tables.transition)).where(table.alert == alert, table.since <= until)
+        those = select(*without_place(tables.transition)).where(table.alert == alert, table.since <= until)
         return await self._read(Alert, those.order_by(table.place.desc()).limit(limit))
 
     async def story(self, since: int, until: int) -> Sequence[Alert]:
         """In the order in which they were committed."""
         table = tables.transition.columns
-        those = select(*_without_place(tables.transition)).where(table.since >= since, table.since < until)
+        those = select(*without_place(tables.transition)).where(table.since >= since, table.since < until)
         return await self._read(Alert, those.order_by(table.place))
 
     async def heard(self, since: int, until: int) -> Sequence[Heard]:
         """In order."""
         table = tables.heard.columns
-        those = select(*_without_place(tables.heard)).where(table.at >= since, table.at < until)
+        those = select(*without_place(tables.heard)).where(table.at >= since, table.at < until)
         return await self._read(Heard, those.order_by(table.place))
 
     async def silences(self, ended_after: int) -> Sequence[Silence]:
@@ -98,7 +98,7 @@ class DatabaseLedger:
     ) -> Sequence[AuditEntry]:
         """Newest first: what was written last stands first."""
         columns = tables.audit.columns
-        those = _by(select(*_without_place(tables.audit)), columns.at, until).order_by(columns.place.desc())
+        those = _by(select(*without_place(tables.audit)), columns.at, until).order_by(columns.place.desc())
         if wanted.since is not None:
             those = those.where(columns.at >= wanted.since)
         if wanted.before is not None:
@@ -116,9 +116,9 @@ class DatabaseLedger:
             ended = sent.columns.status != NotificationStatus.QUEUED
             old = sent.columns.created_at < before
             return max(
-                _delete_oldest(connection, transition.columns.place, transition.columns.since < before, limit),
-                _delete_oldest(connection, audit.columns.place, audit.columns.at < before, limit),
-                _delete_oldest(connection, sent.columns.id, ended & old, limit),
+                delete_oldest(connection, transition.columns.place, transition.columns.since < before, limit),
+                delete_oldest(connection, audit.columns.place, audit.columns.at < before, limit),
+                delete_oldest(connection, sent.columns.id, ended & old, limit),
             )
 
         return await self._database.write(work)
@@ -126,14 +126,14 @@ class DatabaseLedger:
     async def prune_heard(self, before: int, limit: int) -> int:
         columns = tables.heard.columns
         return await self._database.write(
-            lambda connection: _delete_oldest(connection, columns.place, columns.at < before, limit)
+            lambda connection: delete_oldest(connection, columns.place, columns.at < before, limit)
         )
 
     async def prune_foreign(self, before: int, limit: int) -> int:
         columns = tables.alert.columns
         those = (columns.source != "") & columns.state.in_(OVER) & (columns.since < before)
         return await self._database.write(
-            lambda connection: _delete_oldest(connection, columns.fingerprint, those, limit)
+            lambda connection: delete_oldest(connection, columns.fingerprint, those, limit)
         )
 
     async def _read(self, made: Callable[..., T], statement: Select[Any]) -> Sequence[T]:
@@ -143,13 +143,15 @@ class DatabaseLedger:
         return await self._database.read(work)
 
 
-def _rows(table: Table, things: Sequence[Any]) -> list[dict[str, Any]]:
-    names = [column.name for column in _without_place(table)]
+def rows_of(table: Table, things: Sequence[Any]) -> list[dict[str, Any]]:
+    """Things as rows of a table whose columns are their fields."""
+    names = [column.name for column in without_place(table)]
     values = attrgetter(*names)
     return [dict(zip(names, values(thing), strict=True)) for thing in things]
 
 
-def _without_place(table: Table) -> list[Column[Any]]:
+def without_place(table: Table) -> list[Column[Any]]:
+    """All columns but the one that says in which order rows were committed."""
     return [column for column in table.columns if column.name != "place"]
 
 
@@ -157,7 +159,7 @@ def _by(those: Select[Any], when: ColumnElement[Any], until: int | None) -> Sele
     return those if until is None else those.where(when <= until)
 
 
-def _delete_oldest(connection: Connection, key: Column[Any], those: ColumnElement[bool], limit: int) -> int:
+def delete_oldest(connection: Connection, key: Column[Any], those: ColumnElement[bool], limit: int) -> int:
     """How many there were: each of these tables is small enough to be looked through."""
     found = connection.execute(select(key).where(those).order_by(key).limit(limit)).scalars().all()
     if found:

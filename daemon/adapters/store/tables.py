@@ -30,6 +30,7 @@ from daemon.domain.event import Fault, Outcome, Source, Wire
 from daemon.domain.heard import HeardKind
 from daemon.domain.mitigation import Effect, MitigationState, Mode
 from daemon.domain.notification import NotificationReason, NotificationStatus
+from daemon.domain.probe import ProbeOutcome
 from daemon.domain.rollup import TOKENS, Resolution
 
 Big = BigInteger().with_variant(Integer(), "sqlite")
@@ -400,4 +401,43 @@ audit = _table(
     _some("after", Json),
     _some("reason", Words),
     _some("outcome", Words),
+)
+
+# ---- probes ----------------------------------------------------------------------------------------------------------
+
+probe_state = _table(
+    "probe_state",
+    Column("probe", Text, primary_key=True),
+    _some("ran_at", Big),
+    _some("day", Big),
+    _some("requests", Big),
+    _some("tokens", Big),
+    _some("memory", Json),
+)
+
+probe_result = _table(
+    "probe_result",
+    Column("place", Integer, primary_key=True),  # the order in which they were found
+    _some("probe", Words),
+    _some("subject", Words),
+    _some("outcome", Word(ProbeOutcome)),
+    Column("value", Real),
+    _some("reason", Words),
+    _some("emitted_at", Big),
+)
+
+quota = _table(
+    "quota",
+    Column("place", Integer, primary_key=True),  # the order in which they were read
+    _some("provider_key", Words),
+    Column("auth_index", Words),
+    Column("credential", Words),
+    Column("model_id", Words),
+    Column("quota_remaining", Real),
+    Column("quota_exhausted", Flag),
+    Column("usage_percentage", Real),
+    Column("quota_reset_seconds", Real),
+    Column("refresh_state", Words),
+    _some("observed_at", Big),
+    _some("source", Words),
 )

@@ -144,6 +144,19 @@ async def _hear(operations: Operations, request: Request, read: Callable[[Any], 
     return {"heard": await operations.hear(told)}
 
 
+async def _quota(operations: Operations, _: Request) -> Any:
+    return {"quota": [shapes.quota(reading) for reading in await operations.quota()]}
+
+
+async def _probes(operations: Operations, _: Request) -> Any:
+    return {"probes": [shapes.probe(row) for row in await operations.probes()]}
+
+
+async def _run_probe(operations: Operations, request: Request) -> Any:
+    found = await operations.run_probe(request.path_params["probe"])
+    return {"results": [shapes.probe_result(one) for one in found]}
+
+
 async def _start_drill(operations: Operations, request: Request) -> Any:
     body = await json_object(request, ("author",))
     return {"drill": shapes.drill(await operations.start_drill(actor(request, body.get("author"))))}
@@ -221,6 +234,14 @@ ENDPOINTS = (
     ),
     Endpoint(method="DELETE", path="/silences/{silence}", summary="Ends a silence, by its id", answer=silencing.expire),
     Endpoint(path="/mitigations", summary="The journal: open rows first", answer=_mitigations),
+    Endpoint(path="/quota", summary="What is left of each credential, as it was read last", answer=_quota),
+    Endpoint(path="/probes", summary="Every probe: whether it is on, what it costs, what it found", answer=_probes),
+    Endpoint(
+        method="POST",
+        path="/probes/{probe}/run",
+        summary="Runs a probe now, whether it is on or not, within its budget",
+        answer=_run_probe,
+    ),
     Endpoint(path="/notifications", summary="Messages, newest first", answer=_notifications),
     Endpoint(
         path="/audit",

@@ -1,6 +1,7 @@
 """Shapes: what the API shows of alerts, events, mitigations, messages and the audit. Others may rely on them."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -12,6 +13,8 @@ from daemon.domain.event import EVENT_FIELDS, Event
 from daemon.domain.explanation import Explanation
 from daemon.domain.mitigation import Mitigation
 from daemon.domain.notification import Notification
+from daemon.domain.probe import ProbeResult, ProbeRow
+from daemon.domain.quota import QuotaReading
 from daemon.domain.rule_figures import RuleFigures
 from daemon.domain.silence import Silence
 
@@ -222,3 +225,27 @@ def audit_entry(entry: AuditEntry) -> dict[str, Any]:
         "reason": entry.reason,
         "outcome": entry.outcome,
     }
+
+
+def quota(reading: QuotaReading) -> dict[str, Any]:
+    """One row of `/quota`."""
+    return {**asdict(reading), "observed_at": instant(reading.observed_at)}
+
+
+def probe(row: ProbeRow) -> dict[str, Any]:
+    """One row of `/probes`."""
+    return {
+        "probe": row.probe,
+        "enabled": row.enabled,
+        "costs_tokens": row.costs,
+        "every_seconds": row.every_seconds,
+        "ran_at": instant(row.state.ran_at or None),
+        "today": {"requests": row.state.requests, "tokens": row.state.tokens},
+        "budget": {"requests": row.budget_requests, "tokens": row.budget_tokens} if row.costs else None,
+        "results": [probe_result(one) for one in row.results],
+    }
+
+
+def probe_result(one: ProbeResult) -> dict[str, Any]:
+    """One verdict of a probe."""
+    return {**asdict(one), "emitted_at": instant(one.emitted_at)}

@@ -23,8 +23,7 @@ def load_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
         Path("alerts.yaml").write_text(text, encoding="utf-8")
         return load(
             Path("alerts.yaml"),
-            rules=SHELVES.rules,
-            mitigations=SHELVES.mitigations,
+            SHELVES,
             secrets=lambda reference, plain=False: (reference,) if reference in resolving else (),
             leads_home=partial(leads_home, proxy=("127.0.0.1", 8318)),
         )

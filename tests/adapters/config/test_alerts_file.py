@@ -43,9 +43,8 @@ def shipped(load_text: Load) -> AlertsConfig:
 
 
 def test_the_shipped_file_has_nothing_to_mend_but_where_to_send() -> None:
-    kinds = {"rules": SHELVES.rules, "mitigations": SHELVES.mitigations}
-    assert load(packaged("alerts.yaml"), **kinds).warnings == ()
-    (warning,) = load(packaged("alerts.yaml"), **kinds, secrets=lambda reference: ()).warnings
+    assert load(packaged("alerts.yaml"), SHELVES).warnings == ()
+    (warning,) = load(packaged("alerts.yaml"), SHELVES, secrets=lambda reference: ()).warnings
     assert warning.message == "secret:notify_urls resolves to nothing; receiver 'operators' is switched off"
     assert warning.path == "receivers[0].urls[0]"
 

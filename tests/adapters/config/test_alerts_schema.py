@@ -12,7 +12,7 @@ from daemon.adapters.config.packaged import packaged
 from daemon.app.demo import ALERTS
 from tests.adapters.config.conftest import SHELVES
 
-SCHEMA = schema(SHELVES.rules, SHELVES.mitigations)
+SCHEMA = schema(SHELVES)
 TYPES: dict[str, Any] = {
     "object": dict,
     "array": list,

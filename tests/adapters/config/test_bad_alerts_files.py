@@ -71,7 +71,7 @@ def test_a_file_that_cannot_be_read_is_one_line(content: bytes | None, said: str
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ConfigError, match=f"^{path}: {said}$"):
-        load(path, rules=SHELVES.rules, mitigations=SHELVES.mitigations)
+        load(path, SHELVES)
 
 
 def test_no_url_is_ever_shown(load_text: Load) -> None:
@@ -115,7 +115,7 @@ quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCh
 def loads_or_says_why(text: str, path: Path) -> None:
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     with suppress(ConfigError):
-        load(path, rules=SHELVES.rules, mitigations=SHELVES.mitigations, secrets=lambda reference: ())
+        load(path, SHELVES, secrets=lambda reference: ())
 
 
 @quick

@@ -11,10 +11,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from daemon.adapters.management.probes import PINGS, HttpProbes
+from daemon.adapters.management.probes import HttpProbes
 from daemon.domain.event import Wire
-from daemon.ports import ModelEntry
+from daemon.domain.inventory import ModelEntry
 from tests.adapters.management.conftest import CLIENT_KEY, Start
+from tests.fakes.clock import FakeClock
 
 NOWHERE = "http://127.0.0.1:9"
 MODELS = {
@@ -31,7 +32,7 @@ async def connect() -> AsyncIterator[Connect]:
     async with AsyncExitStack() as stack:
 
         def make(url: str, key: str | None = CLIENT_KEY) -> HttpProbes:
-            probes = HttpProbes(url, url, key, "canary-secret")
+            probes = HttpProbes(url, url, key, "canary-secret", FakeClock())
             stack.push_async_callback(probes.close)
             return probes
 
@@ -75,7 +76,7 @@ async def test_odd_entries_are_left_out(start: Start, connect: Connect) -> None:
     assert await probes.models() == [ModelEntry(model_id="gpt")]
 
 
-@pytest.mark.parametrize("wire", list(PINGS))
+@pytest.mark.parametrize("wire", list(MODELS))
 async def test_a_ping_speaks_the_wire_of_the_model(start: Start, connect: Connect, wire: Wire) -> None:
     assert await connect(await start()).ping(MODELS[wire], wire) is True
 
@@ -97,7 +98,7 @@ async def test_without_a_key_that_works_there_is_no_ping(start: Start, connect: 
     assert await connect(NOWHERE).ping("gpt-5.4", Wire.OPENAI_CHAT) is False
 
 
-@pytest.mark.parametrize("wire", [*PINGS, Wire.OTHER])
+@pytest.mark.parametrize("wire", [*MODELS, Wire.OTHER])
 async def test_a_ping_is_small_whole_and_marked_as_a_canary(start: Start, connect: Connect, wire: Wire) -> None:
     seen: list[Request] = []
     bodies: list[bytes] = []

@@ -1,0 +1,171 @@
+"""Probes: runs each when it is due or asked for, within its budget, keeps what it came to, and hands it on.
+
+A verdict that is the same as the last one of its subject is handed on and not stored: an idle hour writes nothing.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from daemon.domain.alerts_config import AlertsConfig, ProbeOptions
+from daemon.domain.errors import Misuse, StoreFailure
+from daemon.domain.probe import Ask, ProbeOutcome, ProbeResult, ProbeRow, ProbeState, Reply
+from daemon.domain.quota import QuotaReading
+from daemon.logic.probe import Found, ProbeKind, Sight, told
+from daemon.ports import Clock, ProbeStore, Schedule
+
+log = logging.getLogger(__name__)
+
+DAY_MS = 86_400_000
+FIRST_SECONDS = 10.0
+"""After a start, one that has not run for as long as its interval runs this soon."""
+JITTER = 0.1
+"""Of its interval a run is earlier or later by up to this share, so that not all run at once."""
+
+
+@dataclass(slots=True)
+class _Probe:
+    kind: ProbeKind
+    options: ProbeOptions
+    is_on: bool
+    state: ProbeState
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    latest: dict[str, ProbeResult] = field(default_factory=dict)
+    """By subject."""
+
+
+class Probes:
+    """`ask` asks the upstream, `sight` tells what is known of it; `observe` and `take_quota` get what came of it."""
+
+    def __init__(
+        self,
+        *,
+        kinds: Mapping[str, ProbeKind],
+        ask: Callable[[Ask], Awaitable[Reply]],
+        sight: Callable[[], Sight],
+        store: ProbeStore,
+        schedule: Schedule,
+        observe: Callable[[ProbeResult], None],
+        take_quota: Callable[[Sequence[QuotaReading]], None],
+        clock: Clock,
+    ) -> None:
+        self._ask = ask
+        self._sight = sight
+        self._store = store
+        self._schedule = schedule
+        self._observe = observe
+        self._take_quota = take_quota
+        self._clock = clock
+        self._all = {
+            name: _Probe(kind=kind, options=kind.OPTIONS(), is_on=False, state=ProbeState(probe=name))
+            for name, kind in kinds.items()
+        }
+
+    async def load(self) -> None:
+        """What the last process knew. Raises `StoreFailure`."""
+        for state in await self._store.states():
+            if state.probe in self._all:
+                self._all[state.probe].state = state
+
+    def configure(self, config: AlertsConfig) -> None:
+        """At boot and at each reload: what is on, and how often. What costs tokens is on where it is named."""
+        for name, probe in self._all.items():
+            named = config.probes.get(name)
+            options = named or probe.kind.OPTIONS()
+            is_on = (named is not None or not probe.kind.COSTS) if options.enabled is None else options.enabled
+            if (is_on, options) != (probe.is_on, probe.options):
+                probe.is_on, probe.options = is_on, options
+                self._plan(name, probe)
+
+    def _plan(self, name: str, probe: _Probe) -> None:
+        job = f"probe {name}"
+        self._schedule.drop(job)
+        if not probe.is_on:
+            return
+
+        async def run() -> None:
+            await self.run(name)
+
+        every = probe.options.every
+        since = max(0.0, (self._clock.now() - probe.state.ran_at) / 1000)
+        first = max(FIRST_SECONDS, every - since) if probe.state.ran_at else FIRST_SECONDS
+        self._schedule.every(every, run, name=job, first=min(first, every), jitter=JITTER * every)
+
+    # ---- one run -------------------------------------------------------------------------------------------------
+
+    async def run(self, name: str) -> Sequence[ProbeResult]:
+        """Now, whether it is on or not. Raises `Misuse` for a name that is not known."""
+        probe = self._all.get(name)
+        if probe is None:
+            raise Misuse(f"there is no probe '{name}' (there are: {', '.join(sorted(self._all))})")
+        async with probe.lock:
+            sight = replace(self._sight(), memory=probe.state.memory)
+            asks = probe.kind.requests(probe.options, sight)
+            if refusal := self._over_budget(probe, asks):
+                found = Found(results=(told(name, sight, None, refusal),))
+                asks = ()
+            else:
+                replies = [await self._ask(one) for one in asks]
+                found = probe.kind.verdict(probe.options, sight, replies)
+            await self._keep(probe, found, len(asks) if probe.kind.COSTS else 0)
+            return found.results
+
+    def _over_budget(self, probe: _Probe, asks: Sequence[Ask]) -> str:
+        """Why nothing may be asked any more today; empty where it may."""
+        if not probe.kind.COSTS or not asks:
+            return ""
+        state, budget = self._today(probe.state), probe.options.budget
+        if state.requests + len(asks) > budget.requests:
+            return f"its {budget.requests} requests of today are spent"
+        return f"its {budget.tokens} tokens of today are spent" if state.tokens >= budget.tokens else ""
+
+    def _today(self, state: ProbeState) -> ProbeState:
+        day = self._clock.now() // DAY_MS
+        return state if state.day == day else replace(state, day=day, requests=0, tokens=0)
+
+    async def _keep(self, probe: _Probe, found: Found, requests: int) -> None:
+        before = self._today(probe.state)
+        probe.state = after = replace(
+            before,
+            ran_at=self._clock.now(),
+            requests=before.requests + requests,
+            tokens=before.tokens + found.tokens,
+            memory=before.memory if found.memory is None else found.memory,
+        )
+        fresh = [one for one in found.results if _says_more(one, probe.latest.get(one.subject), probe.kind.COSTS)]
+        probe.latest |= {one.subject: one for one in found.results}
+        for result in found.results:
+            self._observe(result)
+        if found.quota:
+            self._take_quota(found.quota)
+        if fresh or found.quota or replace(after, ran_at=before.ran_at) != before:
+            try:
+                await self._store.note(after, fresh, found.quota)
+            except StoreFailure as failure:
+                log.error("what the probe %s found is not stored: %s", after.probe, failure)
+
+    # ---- who looks -----------------------------------------------------------------------------------------------
+
+    def rows(self) -> list[ProbeRow]:
+        """All probes, by name."""
+        return [self._row(name, probe) for name, probe in sorted(self._all.items())]
+
+    def _row(self, name: str, probe: _Probe) -> ProbeRow:
+        return ProbeRow(
+            probe=name,
+            enabled=probe.is_on,
+            costs=probe.kind.COSTS,
+            every_seconds=probe.options.every,
+            state=self._today(probe.state),
+            budget_requests=probe.options.budget.requests,
+            budget_tokens=probe.options.budget.tokens,
+            results=tuple(probe.latest.values()),
+        )
+
+
+def _says_more(one: ProbeResult, last: ProbeResult | None, costs: bool) -> bool:
+    """What was paid for is always worth a row, as long as it says something."""
+    if costs and one.outcome is not ProbeOutcome.UNKNOWN:
+        return True
+    return last is None or replace(one, emitted_at=last.emitted_at) != last

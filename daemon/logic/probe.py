@@ -1,0 +1,82 @@
+"""Probe: what every file of the shelf of probes offers, and what it is told and tells.
+
+A run is: `requests` says what to ask, somebody asks it, `verdict` says what the replies come to. Both are pure.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from daemon.domain.alerts_config import ProbeOptions
+from daemon.domain.capabilities import Capabilities
+from daemon.domain.credential import CredentialFile
+from daemon.domain.event import Wire
+from daemon.domain.inventory import ModelEntry
+from daemon.domain.probe import Ask, ProbeOutcome, ProbeResult, Reply
+from daemon.domain.quota import QuotaReading
+from daemon.logic.wire import WireProtocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What is known of the upstream at the moment of a run."""
+
+    now: int
+    """Epoch ms."""
+    reachable: bool = True
+    capabilities: Capabilities = field(default_factory=Capabilities)
+    models: Mapping[str, Sequence[ModelEntry]] | None = None
+    """By the name of the client key that was asked with; None where no list is to be had."""
+    credentials: Sequence[CredentialFile] | None = None
+    """None where the management API does not list them."""
+    quota: Sequence[QuotaReading] = ()
+    """The latest of each credential and model."""
+    figures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Of the providers in the last ten minutes, from the events of clients."""
+    wires: Mapping[Wire, WireProtocol] = field(default_factory=dict)
+    clients: Sequence[str] = ()
+    """The names of the client keys that there are, the first one being the usual."""
+    memory: Mapping[str, Any] = field(default_factory=dict)
+    """What the probe itself asked to be remembered."""
+
+    @property
+    def served(self) -> frozenset[str] | None:
+        """All models that any key is offered; None where nobody knows."""
+        if self.models is None:
+            return None
+        return frozenset(entry.model_id for entries in self.models.values() for entry in entries)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a run came to."""
+
+    results: Sequence[ProbeResult] = ()
+    quota: Sequence[QuotaReading] = ()
+    memory: Mapping[str, Any] | None = None
+    """What to remember instead of what was; None: the same."""
+    tokens: int = 0
+    """What it cost."""
+
+
+class ProbeKind(Protocol):
+    """A probe's module, seen as an object: these are module-level names of `logic/probes/<name>.py`."""
+
+    OPTIONS: type[ProbeOptions]
+    COSTS: bool
+    """It costs tokens, and is off until the alerts file names it."""
+    EXAMPLE: str
+    """As it could stand under `probes:`."""
+
+    def requests(self, options: Any, sight: Sight) -> Sequence[Ask]:
+        """What to ask now; nothing where there is nothing to ask."""
+
+    def verdict(self, options: Any, sight: Sight, replies: Sequence[Reply]) -> Found:
+        """What the replies come to, in the order of what was asked. Must not raise for what an upstream says."""
+
+
+def told(probe: str, sight: Sight, outcome: ProbeOutcome | bool | None, reason: str = "", **more: Any) -> ProbeResult:
+    """A verdict of this moment: True is ok, False is bad, None says that nobody knows."""
+    if not isinstance(outcome, ProbeOutcome):
+        outcome = {True: ProbeOutcome.OK, False: ProbeOutcome.BAD, None: ProbeOutcome.UNKNOWN}[outcome]
+    return ProbeResult(probe=probe, outcome=outcome, reason=reason, emitted_at=sight.now, **more)
