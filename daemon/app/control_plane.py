@@ -336,6 +336,7 @@ class ControlPlane:
             if first:
                 self._figures.observe(event)
                 self._core.credential_figures.observe(event)
+                self._mitigate.recall(event)
                 self._attribution.recall(event)
         return warmed
 

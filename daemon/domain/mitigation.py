@@ -40,6 +40,10 @@ class Mode(StrEnum):
         return (Mode.SHADOW, Mode.ASK, Mode.AUTO).index(self)
 
 
+ALARMING = ("critical: ", "frozen: ")
+"""What the words begin with of which people hear as of a critical alert."""
+
+
 class Effect(StrEnum):
     """What is known about a lever on this upstream."""
 
@@ -100,6 +104,13 @@ class Mitigation:
     """Turns that went through it and were good; known at its end."""
     note: str = ""
     """What people should know beside: two rules that disagree, a restore that fails again and again."""
+
+    @property
+    def is_alarming(self) -> bool:
+        """Somebody has to look at it now."""
+        return bool(self.outcome and self.outcome.startswith(ALARMING)) or (
+            self.state.is_open and self.note.startswith(ALARMING)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

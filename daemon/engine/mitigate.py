@@ -117,8 +117,12 @@ class Mitigate:
     def observe(self, event: Event) -> None:
         """Learns from one event whether a stand-in, or the original path, works, and counts what goes through."""
         self._proofs.observe(event, self._journal.open, self._steps.firing or ())
-        if self._release.observe(event, self._applied()):
+        if self._release.observe(event, self._applied() if self._journal.open else ()):
             self._wake()
+
+    def recall(self, event: Event) -> None:
+        """Counts what was stored before this process began: how models do is known from the start."""
+        self._proofs.observe(event, (), ())
 
     @property
     def is_busy(self) -> bool:

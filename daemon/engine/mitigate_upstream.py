@@ -50,6 +50,7 @@ class UpstreamSettings:
         prints = await management.config_fingerprints()
         return Reading(
             value=value,
+            sent=row.target in self._written_at,
             settled=asked_at - self._written_at.get(row.target, self._began_at) >= SETTLE_SECONDS,
             fingerprints={key: found for key, found in prints.items() if key != kind.top_level(row.target)},
             ours=frozenset(

@@ -135,6 +135,8 @@ class Stage:
             if not record.is_late(event):
                 book.warm(event)
                 self.core.credential_figures.observe(event)
+                if not self.is_up:
+                    self.core.mitigate.recall(event)
                 self.core.attribution.recall(event)
                 warmed.add(event.event_id)
         self.core.evaluate.use(book, downtime_ms=record.downtime_ms, warmed=warmed)

@@ -13,7 +13,7 @@ restoring     read           → restored                          write back ag
 
 A planned row that nobody wants any more is dropped, an applied one that is wanted stays; neither is read for it. Soft
 rows need no reading at all: `routes.json` is made of the applied ones. What can be done and not undone is written once,
-whatever was read, and has ended when it is as wanted.
+whatever was read, and has ended when it is as wanted; after a kill once more, for what was read proves nothing of it.
 """
 
 from collections.abc import Mapping
@@ -46,10 +46,12 @@ class Do(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What a GET said. `settled`: no write that we may have sent can still change it."""
+    """What a GET said. `settled`: no write that we may have sent can still change it; `sent`: this process sent the last
+    one, while one that was killed may have committed it and no more."""
 
     value: Any
     settled: bool = True
+    sent: bool = True
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     """Hashes of the config's top-level keys other than the target's own."""
     ours: frozenset[str] = frozenset()
@@ -110,6 +112,8 @@ def step(row: Mitigation, *, ending: str | None, reading: Reading | None, now: i
     if reading is None or seen is None:
         return Step(row=row, do=Do.READ)
     match row.state, seen:
+        case State.WRITING, _Seen.OURS if one_way and not reading.sent and row.attempts < WRITES:
+            return Step(row=replace(row, attempts=row.attempts + 1), do=Do.WRITE, value=row.value_wanted)
         case State.WRITING, _Seen.OURS if one_way:
             return _verified(_end(replace(row, applied_at=now), State.RESTORED, DONE, now), reading)
         case State.PLANNED, _Seen.OURS if not one_way:

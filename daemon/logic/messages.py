@@ -84,9 +84,9 @@ def title_of(word: str, alerts: Sequence[Alert]) -> str:
 
 
 def notice_title(mitigation: Mitigation, about: Alert | None) -> str:
-    """`[mitigation] fallback applied: SparkErrorRatio`."""
-    subject = _name(about) if about else mitigation.target
-    return clean(f"[mitigation] {mitigation.name} {_done(mitigation)}: {subject}", LONGEST_TITLE)
+    """`[mitigation] fallback applied: SparkErrorRatio`; `[critical] …` where somebody has to look."""
+    subject, mark = _name(about) if about else mitigation.target, "critical" if mitigation.is_alarming else "mitigation"
+    return clean(f"[{mark}] {mitigation.name} {_done(mitigation)}: {subject}", LONGEST_TITLE)
 
 
 def in_full(found: News) -> list[Story]:
@@ -113,7 +113,8 @@ def compose(
     told = _Telling(found, measures, notices, public_url, evidence)
     body, approvals = _fitted(told.blocks(), told.footer(row_id)), _approvals(measures, link)
     if found.reason is NotificationReason.MITIGATION:
-        return Message(title=notices[-1].title, body=body, kind="info", approvals=approvals)
+        kind = KINDS[Severity.CRITICAL] if any(row.severity for row in notices) else "info"
+        return Message(title=notices[-1].title, body=body, kind=kind, approvals=approvals)
     if not firing:
         return Message(title=title_of(RESOLVED, closed), body=body, kind="success")
     title, kind = title_of(firing[0].severity, firing), KINDS[firing[0].severity]

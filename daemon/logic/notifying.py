@@ -103,7 +103,7 @@ def notice(group_key: str, mitigation: Mitigation, about: Alert | None, route: R
         receiver=route.receiver,
         group_key=group_key,
         reason=NotificationReason.MITIGATION,
-        severity="",
+        severity=Severity.CRITICAL if mitigation.is_alarming else "",
         episodes=(about.episode,) if about else (),
         title=messages.notice_title(mitigation, about),
         body=messages.say_mitigation(mitigation),

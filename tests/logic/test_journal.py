@@ -154,6 +154,14 @@ def test_what_cannot_be_undone_is_written_once_and_has_ended() -> None:
     assert (done.state, done.outcome, done.applied_at) == (S.RESTORED, DONE, NOON + 1)
 
 
+def test_after_a_kill_what_cannot_be_undone_is_done_once_more() -> None:
+    written, unsent = step(a_row(), ending=None, reading=OURS, now=NOON, one_way=True).row, replace(OURS, sent=False)
+    again = step(written, ending=None, reading=unsent, now=NOON + 1, one_way=True)
+    assert (again.do, again.row.attempts) == (Do.WRITE, 2)
+    assert step(again.row, ending=None, reading=OURS, now=NOON + 2, one_way=True).row.state is S.RESTORED
+    assert step(again.row, ending=None, reading=unsent, now=NOON + 2, one_way=True).row.state is S.RESTORED
+
+
 @pytest.mark.parametrize(
     ("reading", "expected"),
     [(OURS, S.APPLIED), (OLD, S.ABANDONED), (OTHER, S.ABANDONED), (Reading(value=1), S.ABANDONED)],

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from daemon.domain.alert import Alert, AlertState, ResolvedBecause, Severity
+from daemon.domain.alerts_config import Route
 from daemon.domain.mitigation import Effect, Mitigation, MitigationState, Mode
 from daemon.domain.notification import Message, Notification, NotificationReason
 from daemon.logic.common_cause import Evidence
@@ -21,6 +22,7 @@ from daemon.logic.messages import (
     with_links,
 )
 from daemon.logic.news import News
+from daemon.logic.notifying import notice
 from tests.contracts.things import a_mitigation, a_notification
 from tests.contracts.things import an_alert as stored
 from tests.fakes.operations import NOW, an_alert
@@ -145,7 +147,8 @@ def test_an_alert_of_others_is_explained_by_others() -> None:
 
 
 def test_a_notice_comes_before_the_alert_that_it_is_about() -> None:
-    row = a_notification(title="[mitigation] x", body="fallback: failed (x)", reason=NotificationReason.MITIGATION)
+    facts = {"title": "[mitigation] x", "body": "fallback: failed (x)", "reason": NotificationReason.MITIGATION}
+    row = a_notification(severity="", **facts)
     message = told(an_alert(summary=SUMMARY), reason=NotificationReason.MITIGATION, notices=[row, row])
     assert (message.title, message.kind) == ("[mitigation] x", "info")
     assert lines(message)[:3] == ["fallback: failed (x)", "", SUMMARY]
@@ -364,3 +367,29 @@ def test_without_a_link_the_command_is_told() -> None:
     message = told(an_alert(summary=SUMMARY), done=[asked()])
     assert message.approvals == ()
     assert "runbookd mitigations approve m1" in message.body
+
+
+@pytest.mark.parametrize(
+    ("changes", "title", "kind"),
+    [
+        ({"outcome": "frozen: other settings changed with our write: api-keys"}, "critical", "failure"),
+        (
+            {"state": MitigationState.FAILED, "outcome": "critical: all targets fail; nothing is changed"},
+            "critical",
+            "failure",
+        ),
+        (
+            {"note": "critical: its restore failed 3 times, it is tried until it works: no answer"},
+            "critical",
+            "failure",
+        ),
+        ({"state": MitigationState.RESTORED, "note": "critical: its restore failed 3 times"}, "mitigation", "info"),
+        ({"note": "another rule wants it otherwise"}, "mitigation", "info"),
+    ],
+)
+def test_what_somebody_has_to_look_at_is_told_as_critical(changes: dict[str, Any], title: str, kind: str) -> None:
+    alert, row = an_alert(), a_mitigation(**changes)
+    queued = notice("{}", row, alert, Route(), NOW)
+    message = told(alert, reason=NotificationReason.MITIGATION, notices=[queued])
+    assert (message.title.partition("]")[0].removeprefix("["), message.kind) == (title, kind)
+    assert queued.severity == ("critical" if kind == "failure" else "")
