@@ -46,8 +46,8 @@ class Do(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What a GET said. `settled`: no write that we may have sent can still change it; `sent`: this process sent the last
-    one, while one that was killed may have committed it and no more."""
+    """What a GET said. `settled`: no write that we may have sent can still change it; `sent`: this process sent the
+    last one, while one that was killed may have committed it and no more."""
 
     value: Any
     settled: bool = True
