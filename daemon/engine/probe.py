@@ -101,15 +101,24 @@ class Probes:
             raise Misuse(f"there is no probe '{name}' (there are: {', '.join(sorted(self._all))})")
         async with probe.lock:
             sight = replace(self._sight(), memory=probe.state.memory)
+            found, asked = await self._look(name, probe, sight)
+            await self._keep(probe, found, asked if probe.kind.COSTS else 0)
+            return found.results
+
+    async def _look(self, name: str, probe: _Probe, sight: Sight) -> tuple[Found, int]:
+        """What it came to, and how much was asked. A probe that breaks says nothing of the upstream."""
+        asked = 0
+        try:
             asks = probe.kind.requests(probe.options, sight)
             if refusal := self._over_budget(probe, asks):
-                found = Found(results=(told(name, sight, None, refusal),))
-                asks = ()
-            else:
-                replies = [await self._ask(one) for one in asks]
-                found = probe.kind.verdict(probe.options, sight, replies)
-            await self._keep(probe, found, len(asks) if probe.kind.COSTS else 0)
-            return found.results
+                return Found(results=(told(name, sight, None, refusal),)), 0
+            replies = []
+            for asked, one in enumerate(asks, 1):
+                replies.append(await self._ask(one))
+            return probe.kind.verdict(probe.options, sight, replies), asked
+        except Exception as error:
+            log.exception("the probe %s broke", name)
+            return Found(results=(told(name, sight, None, f"the probe itself broke ({type(error).__name__})"),)), asked
 
     def _over_budget(self, probe: _Probe, asks: Sequence[Ask]) -> str:
         """Why nothing may be asked any more today; empty where it may."""

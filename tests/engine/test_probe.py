@@ -179,6 +179,15 @@ async def test_a_store_that_refuses_keeps_nobody_from_hearing() -> None:
     assert outcomes(desk.observed) == ["ok", "ok"]
 
 
+async def test_a_probe_that_breaks_says_nothing_of_the_upstream_and_pays_what_it_asked() -> None:
+    desk = Desk()
+    cast(Any, desk.kind).verdict = lambda *_: 1 / 0
+    probes = desk.probes()
+    (said,) = await probes.run("it")
+    assert (said.outcome, said.reason) == (ProbeOutcome.UNKNOWN, "the probe itself broke (ZeroDivisionError)")
+    assert probes.rows()[0].state.requests == 2
+
+
 async def test_what_there_is_not_is_said() -> None:
     with pytest.raises(Misuse, match="there is no probe 'that'"):
         await Desk().probes().run("that")
