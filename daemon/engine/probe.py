@@ -107,18 +107,18 @@ class Probes:
 
     async def _look(self, name: str, probe: _Probe, sight: Sight) -> tuple[Found, int]:
         """What it came to, and how much was asked. A probe that breaks says nothing of the upstream."""
-        asked = 0
+        replies: list[Reply] = []
         try:
             asks = probe.kind.requests(probe.options, sight)
             if refusal := self._over_budget(probe, asks):
                 return Found(results=(told(name, sight, None, refusal),)), 0
-            replies = []
-            for asked, one in enumerate(asks, 1):
-                replies.append(await self._ask(one))
-            return probe.kind.verdict(probe.options, sight, replies), asked
+            for one in asks:
+                replies.append(await self._ask(one))  # noqa: PERF401 (what was asked is paid, also when it breaks)
+            return probe.kind.verdict(probe.options, sight, replies), len(replies)
         except Exception as error:
             log.exception("the probe %s broke", name)
-            return Found(results=(told(name, sight, None, f"the probe itself broke ({type(error).__name__})"),)), asked
+            broke = told(name, sight, None, f"the probe itself broke ({type(error).__name__})")
+            return Found(results=(broke,)), len(replies)
 
     def _over_budget(self, probe: _Probe, asks: Sequence[Ask]) -> str:
         """Why nothing may be asked any more today; empty where it may."""
