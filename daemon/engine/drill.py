@@ -154,7 +154,9 @@ class Drill:
         if (sent := next((row for row in rows if row.status is NotificationStatus.DELIVERED), None)) is not None:
             return StepState.SEEN, f"{sent.title}, to {sent.receiver}"
         failed = next((row.error for row in rows if row.error), "")
-        return f"it is {rows[0].status}{f': {failed}' if failed else ''}"
+        words = f"it is {rows[0].status}{f': {failed}' if failed else ''}"
+        is_given_up = all(row.status is NotificationStatus.FAILED for row in rows)
+        return (StepState.MISSED, words) if is_given_up else words
 
     async def _resolved(self) -> Seen:
         alert = self._alert()

@@ -184,6 +184,7 @@ async def test_a_receiver_without_urls_is_a_step_that_was_missed(house: House) -
     report = await house.play()
     assert states(report) == dict.fromkeys(STEPS, S) | {TOLD: M}
     assert words(report)[TOLD] == "it is failed: receiver has no URLs"
+    assert next(step.seconds or 0 for step in report.steps if step.name == TOLD) < 10.0, "it is not waited for"
     assert not report.went_well
 
 
