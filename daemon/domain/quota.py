@@ -17,7 +17,12 @@ class QuotaReading:
     usage_percentage: float | None = None
     """From 0 to 100."""
     quota_reset_seconds: float | None = None
+    """From `observed_at`; in what the quota book shows, from when it was asked."""
     refresh_state: str | None = None
+    window_seconds: float | None = None
+    """Of which of the upstream's windows this is told: 18000 is that of five hours."""
+    empty_in_seconds: float | None = None
+    """A forecast: when nothing is left, if it goes on as it went."""
     observed_at: int
     """Epoch ms."""
     source: str
@@ -26,3 +31,13 @@ class QuotaReading:
     @property
     def emitted_at(self) -> int:
         return self.observed_at
+
+    @property
+    def tells(self) -> bool:
+        """It says something of what is left, and not only when it comes back."""
+        return (self.quota_exhausted, self.usage_percentage, self.quota_remaining) != (None, None, None)
+
+    @property
+    def is_exact(self) -> bool:
+        """It comes with a number."""
+        return self.usage_percentage is not None or self.quota_remaining is not None

@@ -46,6 +46,7 @@ def upgrade() -> None:
         sa.Column("usage_percentage", REAL),
         sa.Column("quota_reset_seconds", REAL),
         sa.Column("refresh_state", sa.Text),
+        sa.Column("window_seconds", REAL),
         sa.Column("observed_at", BIG, nullable=False),
         sa.Column("source", sa.Text, nullable=False),
         sqlite_strict=True,
