@@ -48,9 +48,11 @@ lint: $(INSTALLED) ## ruff: mistakes and format
 types: $(INSTALLED) ## mypy
 	$(BIN)/mypy
 
-docs: $(INSTALLED) ## write the pages anew that are made from the code: rules, mitigations, messages as they are sent
+docs: $(INSTALLED) ## write anew what is made from the code: rules, probes, mitigations, the runbook's table, messages
 	@$(BIN)/python -m daemon.app.rules_page > docs/rules.md.new && mv docs/rules.md.new docs/rules.md
 	@$(BIN)/python -m daemon.app.mitigations_page > docs/mitigations.md.new && mv docs/mitigations.md.new docs/mitigations.md
+	@$(BIN)/python -m daemon.app.probes_page > docs/probes.md.new && mv docs/probes.md.new docs/probes.md
+	@$(BIN)/python -m daemon.app.runbook_page < docs/runbook.md > docs/runbook.md.new && mv docs/runbook.md.new docs/runbook.md
 	@$(BIN)/python -m tests.notifications_page > docs/notifications.md.new && mv docs/notifications.md.new docs/notifications.md
 
 lock: ## write requirements.lock anew, with the newest versions that pyproject.toml allows (needs uv)

@@ -6,14 +6,17 @@ from typing import Any, Protocol
 
 from daemon.domain.alert import Alert
 from daemon.domain.audit import EVERYTHING, AuditEntry, AuditFilter
+from daemon.domain.canary import CanaryReport
+from daemon.domain.check_up import Finding
 from daemon.domain.credential import CredentialFile
 from daemon.domain.decision import Decision
 from daemon.domain.drill import DrillReport
 from daemon.domain.event import Event, Wire
 from daemon.domain.explanation import Explanation
 from daemon.domain.foreign import Told
+from daemon.domain.front import Front
 from daemon.domain.heard import Heard
-from daemon.domain.inventory import ModelEntry
+from daemon.domain.inventory import Lists
 from daemon.domain.mitigation import Call, Mitigation
 from daemon.domain.notification import Channel, Delivery, Message, Notification
 from daemon.domain.probe import ProbeResult, ProbeRow, ProbeState
@@ -22,6 +25,7 @@ from daemon.domain.rollup import Closed, Resolution, Rollup
 from daemon.domain.rule_figures import RuleFigures
 from daemon.domain.silence import Silence
 from daemon.domain.soft_routing import RoutingTable
+from daemon.domain.upstream_past import Tally
 
 
 class Clock(Protocol):
@@ -253,8 +257,11 @@ class UpstreamProbes(Protocol):
 
     async def reachable(self) -> bool: ...
 
-    async def models(self) -> Sequence[ModelEntry] | None:
-        """The inventory; None without `UPSTREAM_API_KEY` or when it is not served."""
+    async def models(self) -> Lists | None:
+        """The inventory of each client key that is given one; None without any key, or where none is given any."""
+
+    async def front(self) -> Front:
+        """What it shows without a management key; to be asked once in a while."""
 
     async def ping(self, model: str, wire: Wire) -> bool | None:
         """One small non-stream request to the original model, through our own proxy as a canary; None without a key."""
@@ -332,8 +339,20 @@ class Operations(Protocol):
     async def run_probe(self, name: str) -> Sequence[ProbeResult]:
         """Runs it now, whether it is on or not. Raises `Misuse` for a name that is not known."""
 
+    async def canary(self, model: str, wire: Wire, *, stream: bool) -> CanaryReport:
+        """One small request through our own proxy; it costs tokens. Raises `Conflict` when too many were sent."""
+
+    async def models(self) -> Lists | None:
+        """What the upstream lists; None where no list is to be had."""
+
     async def quota(self) -> Sequence[QuotaReading]:
         """The latest reading of each credential and model."""
+
+    async def doctor(self) -> Sequence[Finding]:
+        """What the daily checks come to now."""
+
+    async def past(self) -> Sequence[Tally]:
+        """What the upstream itself counted lately, one of each credential; none where it does not tell."""
 
     async def start_drill(self, actor: str) -> DrillReport:
         """A fire drill, which goes on by itself."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import daemon
 from daemon.adapters.config.built_in import own_rules
+from daemon.adapters.config.secrets import probe_keys
 from daemon.adapters.config.settings import Settings
 from daemon.adapters.disk import free_share
 from daemon.adapters.management.client import ManagementClient
@@ -31,6 +32,7 @@ from daemon.domain.errors import StoreFailure
 from daemon.domain.mitigation import Mitigation
 from daemon.domain.self_reading import Condition, SelfReading
 from daemon.engine.baselines import Baselines
+from daemon.engine.check_up import CheckUp
 from daemon.engine.core import Core, Surroundings
 from daemon.engine.drill import Drill, Stage
 from daemon.engine.foreign import EXPIRE_SECONDS, Foreign
@@ -39,10 +41,12 @@ from daemon.engine.heartbeat import Heartbeat
 from daemon.engine.ingest import Arrival, Ingest
 from daemon.engine.inventory import EVERY_SECONDS
 from daemon.engine.operate import Operate
+from daemon.engine.past import UpstreamPast
 from daemon.engine.retain import Retention
 from daemon.engine.self_watch import EVERY_SECONDS as LOOK_SECONDS
 from daemon.engine.self_watch import MISSED_TICKS, SelfWatch
 from daemon.engine.supervise import Tasks
+from daemon.logic.capabilities import flavour_of
 from daemon.logic.drilling import with_drill
 from daemon.logic.judging import Book
 from daemon.logic.providers import LONGEST_WINDOW_SECONDS, ProviderFigures
@@ -153,8 +157,15 @@ class ControlPlane:
         )
         self._drill = Drill(stage, clock)
         self._probing = probing.build(
-            core, self._probes, store.probes, self._schedule, clock, lambda: self._figures.figures(clock.now(), 600.0)
+            core,
+            self._probes,
+            store.probes,
+            self._schedule,
+            clock,
+            lambda: self._figures.figures(clock.now(), 600.0),
+            self._threads,
         )
+        self._mitigate.probe_with(self._probing.run)
         self.operations = Operate(
             clock=clock,
             events=store.events,
@@ -168,12 +179,27 @@ class ControlPlane:
             foreign=self._foreign,
             drill=self._drill,
             probes=self._probing,
+            canary=probing.canaries(self._probes, clock),
+            models=lambda: core.inventory.models,
             quota=lambda: core.quota,
+            check_up=self._check_up(),
+            past=UpstreamPast(self._management, clock),
             commit=core.desk.commit,
             figures=self._figures,
             describe=self._describe,
             missing=self._missing,
             stalled=self._schedule_stalled,
+        )
+
+    def _check_up(self) -> CheckUp:
+        return CheckUp(
+            clock=self._clock,
+            ask=self._probes.ask,
+            inventory=self._inventory,
+            config=lambda: self._source.config,
+            channels=lambda: self._channels,
+            has_client_key=bool(self._probes.clients),
+            has_management_key=self._management is not None,
         )
 
     def _open_probes(self, canary_secret: str) -> HttpProbes:
@@ -185,6 +211,7 @@ class ControlPlane:
             canary_secret=canary_secret,
             clock=self._clock,
             management=self._management,
+            more_keys=probe_keys(settings),
         )
 
     # ---- start and stop ------------------------------------------------------------------------------------------
@@ -195,6 +222,7 @@ class ControlPlane:
         bell.start()
         self._stack.callback(bell.close)
         await self._probing.load()
+        self._core.remember_quota(await self._store.probes.readings())
         alerts, mitigations = await self._store.ledger.alerts(), await self._store.ledger.mitigations()
         self._evaluate.remember(alerts, mitigations)
         self._configure(self._source.config)
@@ -203,7 +231,7 @@ class ControlPlane:
         await self._mitigate.load()
         with suppress(TimeoutError):
             async with asyncio.timeout(FIRST_LOOK_SECONDS):
-                await self._inventory.refresh()
+                await self._look()
         book = self._evaluate.open(with_drill(self._source.config))
         last_alive = await self._store.events.last_alive()
         warmed = await self._in_thread(self._warm, book, True)
@@ -225,7 +253,7 @@ class ControlPlane:
         self._tasks.start("channels", self._check_channels)
         for seconds, name, job in (
             (self._settings.evaluation_interval, "tick", self._tick),
-            (EVERY_SECONDS, "inventory", self._inventory.refresh),
+            (EVERY_SECONDS, "inventory", self._look),
             (LOOK_SECONDS, "self watch", self._self_watch.look),
             (EXPIRE_SECONDS, "foreign alerts", self._foreign.expire),
             (BASELINE_SECONDS, "baselines", self._baselines.run),
@@ -349,6 +377,10 @@ class ControlPlane:
             self._core.credential_figures.observe(event)
         self._evaluate.arrived(arrival)
 
+    async def _look(self) -> None:
+        await self._inventory.refresh()
+        await self._probing.looked()
+
     async def _tick(self) -> None:
         self._ticked_at = self._clock.monotonic()
         self._evaluate.wake()
@@ -391,7 +423,7 @@ class ControlPlane:
             "upstream": {
                 "url": settings.upstream_url,
                 "reachable": inventory.reachable,
-                "flavour": "CLIProxyAPI" if inventory.capabilities.management else None,
+                "flavour": flavour_of(inventory.capabilities),
                 "capabilities": inventory.capabilities.shown(),
             },
             "store": {"ok": self._ingest.failure is None, "url_masked": self._store.database.url_masked},

@@ -9,6 +9,7 @@ from daemon.adapters.memory.ledger import MemoryLedger
 from daemon.adapters.memory.notifier import MemoryNotifier
 from daemon.adapters.memory.routes import MemoryRoutes
 from daemon.adapters.memory.upstream import MemoryUpstream
+from daemon.app import shelf
 from daemon.domain.alerts_config import AlertsConfig
 from daemon.domain.mitigation import Mode
 from daemon.engine.core import Surroundings
@@ -48,4 +49,4 @@ class Playground:
             ceiling=mode,
             public_url="http://127.0.0.1:8319",
         )
-        self.stage = Stage(around, self.clock, config, off)
+        self.stage = Stage(around, self.clock, config, off, looks=shelf.looks())

@@ -1,12 +1,17 @@
 """Probing: builds what looks at the upstream from what the control plane is made of."""
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Any
 
+from daemon.adapters.log_file import read_log
 from daemon.adapters.management.probes import HttpProbes
 from daemon.app import shelf
 from daemon.domain.event import Wire
-from daemon.domain.quota import QuotaReading
+from daemon.domain.probe import Ask, Door, Reply
+from daemon.engine.canaries import Canaries
 from daemon.engine.core import Core
 from daemon.engine.probe import Probes
 from daemon.logic.probe import Sight
@@ -17,35 +22,42 @@ Figures = Callable[[], Mapping[str, Mapping[str, Any]]]
 
 
 def build(
-    core: Core, probes: HttpProbes, store: ProbeStore, schedule: Schedule, clock: Clock, figures: Figures
+    core: Core,
+    probes: HttpProbes,
+    store: ProbeStore,
+    schedule: Schedule,
+    clock: Clock,
+    figures: Figures,
+    threads: Executor,
 ) -> Probes:
-    """`figures` are those of the last ten minutes, by provider."""
-    wires: Mapping[Wire, WireProtocol] = {wire.WIRE: wire for wire in shelf.wires()}
-    inventory = core.inventory
+    """`figures` are those of the last ten minutes, by provider; files are read in `threads`."""
+    wires, inventory = _wires(), core.inventory
 
     def sight() -> Sight:
-        return Sight(
-            now=clock.now(),
-            reachable=inventory.reachable,
-            capabilities=inventory.capabilities,
-            models=inventory.models,
-            credentials=inventory.credentials if inventory.capabilities.management else None,
-            quota=core.quota,
-            figures=figures(),
-            wires=wires,
-            clients=probes.clients,
-        )
+        return replace(inventory.sight(), quota=core.quota, figures=figures(), wires=wires, clients=probes.clients)
 
-    def take_quota(readings: Sequence[QuotaReading]) -> None:
-        core.take_quota(readings)
+    async def ask(one: Ask) -> Reply:
+        if one.door is not Door.FILE:
+            return await probes.ask(one)
+        return await asyncio.get_running_loop().run_in_executor(threads, read_log, one.path, one.body)
 
     return Probes(
         kinds=shelf.probes(),
-        ask=probes.ask,
+        ask=ask,
+        refresh=inventory.refresh,
         sight=sight,
         store=store,
         schedule=schedule,
         observe=core.evaluate.observe,
-        take_quota=take_quota,
+        take_quota=core.take_quota,
         clock=clock,
     )
+
+
+def canaries(probes: HttpProbes, clock: Clock) -> Canaries:
+    """Those that a person asks for."""
+    return Canaries(ask=probes.ask, wires=_wires(), clock=clock)
+
+
+def _wires() -> Mapping[Wire, WireProtocol]:
+    return {wire.WIRE: wire for wire in shelf.wires()}

@@ -86,7 +86,8 @@ class Rig:
         foreign = ("RUNBOOKD_", "NOTIFY_SOCKET", "WATCHDOG_", "CREDENTIALS_DIRECTORY", "CONFIGURATION_DIRECTORY")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         source = str(Path(daemon.__file__).parents[1])
-        return {**kept, "PYTHONPATH": source, **{f"RUNBOOKD_{name}": value for name, value in ours.items()}}
+        nobodys = {"XDG_CONFIG_HOME": str(self.directory / "config")}
+        return {**kept, **nobodys, "PYTHONPATH": source, **{f"RUNBOOKD_{name}": value for name, value in ours.items()}}
 
     async def start(self, name: str, *arguments: str) -> None:
         """Starts a process and waits until it is ready; raises `CannotStart` with its last words when it ends or hangs.
@@ -173,7 +174,11 @@ class Rig:
         return ("--port", str(self.fake_port), "--api-key", CLIENT_KEY, "--management-key", MANAGEMENT_KEY)
 
     def _probes(self, name: str) -> Sequence[str]:
-        fake, proxy, control = f"{self.fake_url}/healthz", f"{self.proxy_url}/health", f"{self.control_url}/readyz"
+        fake, proxy, control = (
+            f"{self.fake_url}/_fake/scenario",
+            f"{self.proxy_url}/health",
+            f"{self.control_url}/readyz",
+        )
         return {"fake": (fake,), "proxy": (proxy,), "control": (control,), "run": (proxy, control)}[name]
 
     def _last_words(self, name: str) -> str:

@@ -18,10 +18,12 @@ MEANINGS = {
     "bad": "So many bad ones.",
     "baseline": "What it is compared with.",
     "below": "It raises below this.",
+    "budget": "What it may spend in a day.",
     "clear_after": "It clears after so many good ones in a row.",
     "clear_below": "It clears below this.",
     "differs": "It raises when it is another one at all.",
     "enabled": "`false` switches it off.",
+    "every": "How often it runs.",
     "for": "How long it must hold before it fires.",
     "keep_firing_for": "How long it must be clear before it is resolved.",
     "kind": "How it judges: one of the kinds.",
@@ -29,10 +31,14 @@ MEANINGS = {
     "levels": "`warning`, `critical` or both; each is an alert of its own.",
     "min_bad": "With fewer bad ones it does not raise.",
     "min_samples": "With fewer it does not raise.",
+    "model": "The model that it is about.",
+    "requests": "So many requests.",
     "runbook": "A link to what is to be done.",
     "source": "What is read.",
     "stretch_to": "A window with too little in it grows up to this.",
+    "tokens": "So many tokens, of questions and answers.",
     "window": "How far back it looks.",
+    "wire": "The wire that is spoken.",
 }
 """Of fields that mean the same wherever they stand, and therefore need not say it themselves."""
 MOST_WORDS = 4

@@ -8,7 +8,9 @@ from daemon.app.playground import Playground
 from daemon.app.rule_test_record import Record
 from daemon.domain.credential import CredentialFile
 from daemon.domain.errors import Conflict, Misuse
-from daemon.domain.rule_test import Case, Change, Credential
+from daemon.domain.probe import ProbeResult
+from daemon.domain.quota import QuotaReading
+from daemon.domain.rule_test import Case, Change, Credential, QuotaSpan, VerdictSpan
 from daemon.domain.units import say_duration
 from daemon.engine.acknowledge import acknowledge
 from daemon.logic.closed_hours import closed_hours
@@ -47,7 +49,51 @@ class Acts:
         for restart in self._case.restart_at:
             acts.append((self._at(restart.at), self._stop))
             acts.append((self._at(restart.at + restart.for_), self.start))
+        for span in self._case.verdicts:
+            acts += self._verdicts(span)
+        for quota in self._case.quota:
+            acts += self._readings(quota)
         return iter(sorted(acts, key=itemgetter(0)))
+
+    def _verdicts(self, span: VerdictSpan) -> Iterator[Act]:
+        """One at each pace from its beginning to before its end."""
+        for second in range(round(span.from_), round(span.to), round(span.every)):
+            yield self._at(second), partial(self._tell, span, self._at(second))
+
+    def _tell(self, span: VerdictSpan, at: int) -> None:
+        """Where nothing runs, nobody hears it."""
+        self._ground.stage.core.evaluate.observe(
+            ProbeResult(
+                probe=span.probe,
+                subject=span.subject,
+                outcome=span.outcome,
+                value=span.value,
+                reason=span.reason,
+                emitted_at=at,
+            )
+        )
+
+    def _readings(self, span: QuotaSpan) -> Iterator[Act]:
+        """As those of verdicts."""
+        for second in range(round(span.from_), round(span.to), round(span.every)):
+            yield self._at(second), partial(self._read, span, second)
+
+    def _read(self, span: QuotaSpan, second: int) -> None:
+        if self._ground.stage.is_up:
+            self._ground.stage.core.take_quota(
+                [
+                    QuotaReading(
+                        provider_key=span.provider_key,
+                        credential=span.credential,
+                        model_id=span.model_id,
+                        quota_exhausted=span.quota_exhausted,
+                        usage_percentage=span.usage_percentage,
+                        quota_reset_seconds=None if span.resets_at is None else max(0.0, span.resets_at - second),
+                        observed_at=self._at(second),
+                        source="test",
+                    )
+                ]
+            )
 
     def _at(self, second: float) -> int:
         return self._begins_at + round(second * 1000)

@@ -47,7 +47,7 @@ def read(path: Path, shelves: Kinds) -> TestFile:
     tests = validated(RuleTests, tree, mistakes)
     loaded = _only(tree.child("only"), _rules(tree, path, shelves, mistakes), mistakes)
     for case in tree.child("cases").list:
-        mistakes += case_mistakes(case, loaded)
+        mistakes += [*case_mistakes(case, loaded), *_probe_mistakes(case, shelves)]
     if tests is None or loaded is None or mistakes:
         raise ConfigError(sorted(mistakes, key=lambda one: (one.source, one.line or 0, one.column or 0)))
     return TestFile(path=path, config=loaded.config, off=loaded.off, mode=tests.mode, cases=tests.cases)
@@ -104,6 +104,14 @@ def case_mistakes(case: Node, loaded: Loaded | None) -> Iterator[Mistake]:
     if loaded is not None:
         for wanted in (*case.child("expect").list, *case.child("changes").list):
             yield from _name_mistakes(wanted, loaded)
+
+
+def _probe_mistakes(case: Node, shelves: Kinds) -> Iterator[Mistake]:
+    """Those of the upstream itself are no one's to make up."""
+    for verdicts in case.child("verdicts").list:
+        probe = verdicts.child("probe")
+        if probe.text is not None and probe.text not in shelves.probes:
+            yield probe.mistake(f"{quoted(probe.text)} is not a probe{did_you_mean(probe.text, shelves.probes)}")
 
 
 def _mix_mistakes(mix: Node) -> Iterator[Mistake]:

@@ -184,6 +184,8 @@ def _last_second(case: Case) -> float:
         *(spell.to for spell in case.traffic),
         *(restart.at + restart.for_ for restart in case.restart_at),
         *(change.at for change in case.changes),
+        *(span.to for span in case.verdicts),
+        *(span.to for span in case.quota),
         *(second for wanted in case.expect for second in wanted.instants),
     ]
     return max(seconds, default=0.0)

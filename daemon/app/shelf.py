@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import Any, cast
 
 from daemon.domain.kinds import Kinds
-from daemon.logic.probe import ProbeKind
+from daemon.logic.probe import LookOptions, ProbeKind
 from daemon.logic.wire import WireProtocol
 
 
@@ -18,6 +18,12 @@ def scan() -> Kinds:
 def probes() -> dict[str, ProbeKind]:
     """What the control plane looks at the upstream with."""
     return {name: cast(ProbeKind, module) for name, module in _modules("probes").items()}
+
+
+def looks() -> dict[str, ProbeKind]:
+    """Those that judge each look at the upstream and need no more than that."""
+    found = probes().items()
+    return {name: kind for name, kind in found if issubclass(kind.OPTIONS, LookOptions) and not kind.COSTS}
 
 
 def wires() -> tuple[WireProtocol, ...]:

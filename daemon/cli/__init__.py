@@ -10,6 +10,7 @@ from pathlib import Path
 from daemon import __version__
 
 COMMANDS = {
+    "init": "the first ten minutes: find the upstream, ask for keys, write the files, wait for a request",
     "run": "run the proxy and the control plane: the normal way",
     "proxy": "run one worker of the data plane",
     "control": "run the control plane",
@@ -17,6 +18,7 @@ COMMANDS = {
     "fake": "a fake upstream with four wires and faults, for trying things out",
     "check": "check settings and the alerts file",
     "status": "is all well?",
+    "doctor": "the daily checks in one table, with what to do",
     "explain": "why an alert fired or not, was sent or not, acted or not",
     "alerts": "what is pending, firing and resolved",
     "ack": "look after what fires: it is repeated no more",
@@ -25,8 +27,12 @@ COMMANDS = {
     "rules": "list, show, test and backtest the rules of the alerts file, or tell of the kinds that there are",
     "mitigations": "list mitigations, and apply, approve, revert, hold or release them",
     "audit": "who did what, why, and what came of it",
+    "probe": "list the probes, and run them now",
+    "onboard": "the six steps before a new provider gets traffic, with a verdict",
     "drill": "a fire drill: alert, message and fallback on made-up turns, end to end",
     "events": "follow the requests that pass",
+    "env": "print the lines that point a shell's clients at the proxy",
+    "exec": "start a client that comes through the proxy, or say why it would not",
     "notify": "send a test message",
     "healthcheck": "exit 0 when the processes are alive, else 1",
 }

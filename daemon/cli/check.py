@@ -30,6 +30,16 @@ class _Findings:
         return () if self.loaded is None else self.loaded.warnings
 
     @property
+    def hints(self) -> list[str]:
+        """What is no mistake: rules that would act if it was known how."""
+        if self.loaded is None:
+            return []
+        from daemon.adapters.config.references import say_yours
+
+        unsaid = self.loaded.unsaid.items()
+        return [f"to act for {' and '.join(alerts)}, `mitigations:` needs {say_yours(name)}" for name, alerts in unsaid]
+
+    @property
     def counts(self) -> dict[str, int]:
         if self.loaded is None:
             return {}
@@ -110,6 +120,8 @@ def _print_lines(findings: _Findings) -> None:
     if findings.loaded is not None:
         counts = ", ".join(f"{count} {name if count != 1 else name[:-1]}" for name, count in findings.counts.items())
         print(f"{findings.path}: {colour('good', 'green')}: {counts}")
+        for hint in findings.hints:
+            print(f"  {hint}")
 
 
 def _print_object(findings: _Findings) -> None:
@@ -119,6 +131,7 @@ def _print_object(findings: _Findings) -> None:
             "file": None if findings.path is None else str(findings.path),
             "mistakes": [asdict(mistake) for mistake in findings.mistakes],
             "warnings": [asdict(warning) for warning in findings.warnings],
+            "hints": findings.hints,
             **findings.counts,
         }
     )

@@ -46,16 +46,18 @@ class ControlClient:
         row: dict[str, Any] = self.post(path, body or {})
         return row
 
-    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+    def post(self, path: str, body: Mapping[str, Any], *, timeout_seconds: float = TIMEOUT_SECONDS) -> Any:
         """The answer to `POST /api/v1/{path}` with a JSON object, decoded."""
-        return self._call("POST", f"/api/v1/{path}", "", json.dumps(body))
+        return self._call("POST", f"/api/v1/{path}", "", json.dumps(body), timeout_seconds)
 
     def delete(self, path: str) -> Any:
         """The answer to `DELETE /api/v1/{path}`, decoded."""
         return self._call("DELETE", f"/api/v1/{path}", "")
 
-    def _call(self, method: str, path: str, query: str, body: str | None = None) -> Any:
-        connection = HTTPConnection(self._host, self._port, timeout=TIMEOUT_SECONDS)
+    def _call(
+        self, method: str, path: str, query: str, body: str | None = None, timeout_seconds: float = TIMEOUT_SECONDS
+    ) -> Any:
+        connection = HTTPConnection(self._host, self._port, timeout=timeout_seconds)
         try:
             connection.request(method, path + query, body, self._headers)
             response = connection.getresponse()

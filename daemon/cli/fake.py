@@ -19,7 +19,7 @@ def configure(parser: ArgumentParser) -> None:
         "--scenario",
         default="healthy",
         metavar="FILE|NAME",
-        help="YAML, or one of healthy, storm, spark, zero-usage, thinking-drift, down",
+        help="YAML, or one of healthy, storm, spark, spark-not-in-plan, zero-usage, thinking-drift, down",
     )
     parser.add_argument(
         "--api-key", action="append", default=[], metavar="KEY", help="a key that clients must send; may be repeated"
@@ -33,9 +33,16 @@ def configure(parser: ArgumentParser) -> None:
         metavar="N",
         help="so many of each provider, which serve in turn (default: 1)",
     )
-    parser.add_argument("--build", metavar="VERSION", help="serve what this one does: 7.2.142, 6.9.2, 6.8.38 or 6.6.9")
     parser.add_argument(
-        "--trace", action=BooleanOptionalAction, default=True, help="say the credential in X-CPA-TRACE-ID"
+        "--build",
+        metavar="NAME",
+        help="serve what this one does: mainline, PP-HEAD, PLUS-692 (6.9.2), PP-38 (6.8.38), PLUS-669 (6.6.9), "
+        "or plain openai, anthropic or gemini (default: mainline)",
+    )
+    parser.add_argument(
+        "--trace",
+        action=BooleanOptionalAction,
+        help="say the credential in X-CPA-TRACE-ID (default: as the build does)",
     )
 
 

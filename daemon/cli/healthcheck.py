@@ -7,6 +7,8 @@ from argparse import ArgumentParser, Namespace
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
+from daemon.adapters.config.directories import settings_file
+
 HELP = "exit 0 when the processes are alive, else 1"
 TIMEOUT_SECONDS = 3.0
 CHECKS = {"proxy": ("8318", "/health"), "control": ("8319", "/healthz")}
@@ -18,7 +20,7 @@ def configure(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    file = _file(args.config)
+    file = _file(args.config or settings_file(os.environ))
     troubles = [_trouble(name, file) for name in CHECKS if args.only in (None, name)]
     for trouble in filter(None, troubles):
         print(trouble, file=sys.stderr)

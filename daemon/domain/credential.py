@@ -18,6 +18,14 @@ class CredentialFile:
     """Higher ones are used first."""
     runtime_only: bool | None = None
     """It has no file: once disabled it is not even listed."""
+    last_refresh: int | None = None
+    """When its token was last refreshed; epoch ms."""
+    next_retry_after: int | None = None
+    """Until when the upstream leaves it alone; epoch ms."""
+    plan_type: str | None = None
+    """The plan of its account, such as plus, where its vendor has plans and its token tells."""
+    served: int | None = None
+    """How many requests it has had since the upstream was started."""
 
     @property
     def is_healthy(self) -> bool:

@@ -1,5 +1,6 @@
 """Inventory: what an upstream says that it serves."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 USUAL = "default"
@@ -12,3 +13,7 @@ class ModelEntry:
 
     model_id: str
     owned_by: str | None = None
+
+
+Lists = Mapping[str, Sequence[ModelEntry]]
+"""What is served, by the name of the client key that was asked with."""

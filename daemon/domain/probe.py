@@ -42,6 +42,8 @@ class Door(StrEnum):
     """Through our own proxy, as a client would, marked as a canary."""
     MANAGEMENT = "management"
     """Its management API; `path` is what comes after `/v0/management/`."""
+    FILE = "file"
+    """A log on this machine: `path` is where it is, and the body says from where on it is to be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,8 @@ class Ask:
     """The wire that a canary speaks: where its key goes, and how its reply is read."""
     client: str | None = None
     """The name of the client key to ask with; the first one unless said. Empty: without a key."""
+    patience_seconds: float | None = None
+    """How long to wait for an answer of the management API; as long as it usually takes unless said."""
 
     @property
     def stream(self) -> bool:
@@ -74,11 +78,11 @@ class Reply:
     body: bytes = b""
     duration_ms: int = 0
     error: str = ""
-    """Why there was no answer, or none was asked for, in words."""
+    """Why there was no answer, or not the whole of it, or none was asked for, in words."""
 
     @property
     def ok(self) -> bool:
-        return self.status is not None and self.status < 300
+        return self.status is not None and self.status < 300 and not self.error
 
     def json(self) -> Any:
         """The decoded body; None where it is none."""

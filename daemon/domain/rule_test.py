@@ -1,14 +1,15 @@
 """Rule tests as types: what stands in a file of timed examples. Instants are spans from the beginning of a case."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field, field_validator, model_validator
+from pydantic import AwareDatetime, BeforeValidator, Field, field_validator, model_validator
 
 from daemon.domain.alerts_config import Strict
 from daemon.domain.expectation import Expectation
 from daemon.domain.made_up import PerHour, Spell
 from daemon.domain.mitigation import Mode
+from daemon.domain.probe import ProbeOutcome
 from daemon.domain.units import Duration
 
 
@@ -55,6 +56,42 @@ class PingSpan(Strict):
     from_: Duration = Field(0.0, alias="from")
     to: Duration
     ok: bool
+
+
+def _a_number(value: Any) -> Any:
+    """Decimals are text in YAML as it is read here."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return value
+
+
+class VerdictSpan(Strict):
+    """What a probe says of one thing for a while, again and again."""
+
+    probe: str
+    subject: str = ""
+    from_: Duration = Field(0.0, alias="from")
+    to: Duration
+    every: Duration = Field(300.0, ge=1)
+    outcome: ProbeOutcome
+    value: Annotated[float, BeforeValidator(_a_number)] | None = None
+    reason: str = ""
+
+
+class QuotaSpan(Strict):
+    """What is read of one credential's quota for a while, again and again."""
+
+    provider_key: str
+    credential: str
+    model_id: str | None = None
+    from_: Duration = Field(0.0, alias="from")
+    to: Duration
+    every: Duration = Field(300.0, ge=1)
+    quota_exhausted: bool | None = None
+    usage_percentage: Annotated[float, BeforeValidator(_a_number)] | None = None
+    resets_at: Duration | None = None
+    """When its window ends."""
 
 
 class Change(Strict):
@@ -115,6 +152,10 @@ class Case(Strict):
     changes: tuple[Change, ...] = ()
     ping: dict[str, tuple[PingSpan, ...]] = Field({})
     """By model; what is not said fares as the traffic does."""
+    verdicts: tuple[VerdictSpan, ...] = ()
+    """What probes say, but for those of the upstream itself."""
+    quota: tuple[QuotaSpan, ...] = ()
+    """What is read of credentials."""
     expect: tuple[Expectation, ...]
 
     @field_validator("expect")

@@ -1,7 +1,8 @@
 """Core: what judges, tells and acts, wired once. The control plane lives on it, and so does a stage."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 
 from daemon.domain.alerts_config import AlertsConfig
 from daemon.domain.mitigation import Mode
@@ -21,6 +22,8 @@ from daemon.logic.approving import approval_link
 from daemon.logic.attribution import Attribution
 from daemon.logic.drilling import with_stand_in
 from daemon.logic.messages import no_link
+from daemon.logic.quota_book import QuotaBook
+from daemon.logic.quota_news import QuotaNews
 from daemon.ports import Clock, EventStore, Ledger, ManagementApi, Notifier, RouteTable, UpstreamProbes
 
 
@@ -47,7 +50,8 @@ class Core:
     """`rules` gives those in force and the names of those that are off."""
 
     def __init__(self, around: Surroundings, rules: Callable[[], tuple[AlertsConfig, Collection[str]]]) -> None:
-        clock, ledger = around.clock, around.ledger
+        self._clock = clock = around.clock
+        ledger = around.ledger
         self.desk = desk = Desk(ledger)
         self.attribution = Attribution()
         self.credential_figures = figures = CredentialFigures()
@@ -89,22 +93,31 @@ class Core:
         self.explain = Explain(
             ledger=ledger, clock=clock, alerts=self.silences.alerts, look=self.evaluate.look, rules=rules
         )
-        self.quota: tuple[QuotaReading, ...] = ()
-        """The latest reading of each credential and model."""
+        self._quota, self._quota_news = QuotaBook(), QuotaNews()
         self.inventory = Inventory(
             probes=around.probes,
             management=around.management,
             attribution=self.attribution,
             served=lambda models: self.mitigate.set_inventory(with_stand_in(models)),
-            observe=self.evaluate.observe,
-            prober=Prober(clock=clock, commit=desk.commit),
+            prober=Prober(clock=clock, commit=desk.commit, probes=around.probes),
             clock=clock,
         )
 
-    def take_quota(self, readings: Sequence[QuotaReading]) -> None:
-        """What was read of quotas just now."""
-        known = {(one.provider_key, one.auth_index, one.credential, one.model_id): one for one in self.quota}
-        known |= {(one.provider_key, one.auth_index, one.credential, one.model_id): one for one in readings}
-        self.quota = tuple(known.values())
-        for reading in readings:
-            self.evaluate.observe(reading)
+    @property
+    def quota(self) -> tuple[QuotaReading, ...]:
+        """What stands now of each credential and model, whatever it was read from; seconds are counted from now."""
+        return self._quota.standing(self._clock.now())
+
+    def take_quota(self, readings: Sequence[QuotaReading]) -> tuple[QuotaReading, ...]:
+        """What was read of quotas just now: rules hear what it comes to. Gives what of it is worth to be stored."""
+        now = self._clock.now()
+        for reading in self._quota.take(readings, now):
+            self.evaluate.observe(replace(reading, observed_at=now))
+        return self._quota_news.of(readings)
+
+    def remember_quota(self, stored: Sequence[QuotaReading]) -> None:
+        """What the last process had stored, newest first. Rules hear of it when it is read again."""
+        for at, those in groupby(reversed(stored), key=lambda one: one.observed_at):
+            look = tuple(those)
+            self._quota.take(look, at)
+            self._quota_news.of(look)

@@ -17,6 +17,7 @@ from daemon.domain.event import Event
 from daemon.domain.mitigation import Mitigation, MitigationState, Mode
 from daemon.engine.mitigate_acts import Acts
 from daemon.engine.mitigate_journal import Commit, Export, Journal, Notice
+from daemon.engine.mitigate_probing import RunProbe
 from daemon.engine.mitigate_proofs import Proofs
 from daemon.engine.mitigate_release import Release
 from daemon.engine.mitigate_routes import RoutesInForce
@@ -107,6 +108,10 @@ class Mitigate:
         self._journal.load(await self._ledger.mitigations())
         self._settings.remember(self._journal.rows())
         self._loaded = True
+
+    def probe_with(self, run: RunProbe) -> None:
+        """How to run the probes that releases name."""
+        self._release.run_probe = run
 
     def set_inventory(self, models: frozenset[str] | None) -> None:
         """The models that the upstream serves; None when that is not known."""

@@ -8,7 +8,9 @@ from collections.abc import Iterable
 
 from daemon.domain.event import Event, Fault, Outcome, Source, Wire
 from daemon.domain.mitigation import Mitigation, MitigationState
+from daemon.domain.probe import ProbeOutcome
 from daemon.domain.soft_routing import WorkloadClass
+from daemon.engine.mitigate_probing import RunProbe, probe_of, probed
 from daemon.logic.mitigation import soft_kind
 from daemon.logic.soft_choice import PINNING, Asked, is_for
 from daemon.logic.soft_options import ANY
@@ -19,9 +21,13 @@ TRICKLE_SECONDS = 60.0
 
 
 class Release:
-    """Pings where there is a key, else lets one real request a minute through and watches how it ends."""
+    """Pings where there is a key, else lets one real request a minute through and watches how it ends.
+
+    `run_probe` runs what a release names instead of a ping; as long as there is none, it is pinged.
+    """
 
     def __init__(self, probes: UpstreamProbes, clock: Clock) -> None:
+        self.run_probe: RunProbe | None = None
         self._probes = probes
         self._clock = clock
         self._wires: dict[str, Wire] = {}
@@ -80,15 +86,33 @@ class Release:
         return True
 
     async def ping(self, rows: Iterable[Mitigation]) -> dict[str, int]:
-        """Passes by row id, of those whose ping is due and was answered; without a key a row goes over to trickling."""
-        due = [(row, path) for row in rows if self._is_due(row) and (path := self._path(row)) is not None]
+        """Passes by row id, of those whose ping or probe is due and was answered; without a key, or where a probe does
+        not look at its model, a row goes over to trickling."""
+        due = {row.id: row for row in rows if self._is_due(row)}
         if not due:
             return {}
-        answers = await asyncio.gather(*(self._ask(row, *path) for row, path in due))
-        for (row, _), answer in zip(due, answers, strict=True):
-            if answer is None:
-                self._trickled[row.id] = row.passes
-        return {row.id: row.passes + 1 if answer else 0 for (row, _), answer in zip(due, answers, strict=True)}
+        asked = await asyncio.gather(self._probe(due.values()), self._ping_all(due.values()))
+        answers = {**asked[0], **asked[1]}
+        for row_id in (row_id for row_id, answer in answers.items() if answer is None):
+            self._trickled[row_id] = due[row_id].passes
+        return {row_id: due[row_id].passes + 1 if answer else 0 for row_id, answer in answers.items()}
+
+    async def _probe(self, rows: Iterable[Mitigation]) -> dict[str, bool | None]:
+        """What a probe could not see is asked again at its time."""
+        found = {} if self.run_probe is None else await probed(rows, self.run_probe)
+        self._pinged_at |= dict.fromkeys(found, self._clock.monotonic())
+        return {
+            row_id: None if outcome is None else outcome is ProbeOutcome.OK
+            for row_id, outcome in found.items()
+            if outcome is not ProbeOutcome.UNKNOWN
+        }
+
+    async def _ping_all(self, rows: Iterable[Mitigation]) -> dict[str, bool | None]:
+        pinged = [row for row in rows if self.run_probe is None or probe_of(row) is None]
+        due = [(row, path) for row in pinged if (path := self._path(row)) is not None]
+        answers = await asyncio.gather(*(self._probes.ping(*path) for _, path in due))
+        self._pinged_at |= dict.fromkeys((row.id for row, _ in due), self._clock.monotonic())
+        return {row.id: answer for (row, _), answer in zip(due, answers, strict=True)}
 
     def _trickles(self, row: Mitigation) -> bool:
         return row.id in self._trickled or row.release.get("canary") == "trickle"
@@ -105,11 +129,6 @@ class Release:
         if not model:
             return self._paths.get(row.id)
         return model, self._wires.get(model) or self._paths.get(row.id, (model, Wire.OPENAI_CHAT))[1]
-
-    async def _ask(self, row: Mitigation, model: str, wire: Wire) -> bool | None:
-        answer = await self._probes.ping(model, wire)
-        self._pinged_at[row.id] = self._clock.monotonic()
-        return answer
 
 
 def _is_about(row: Mitigation, event: Event) -> bool:

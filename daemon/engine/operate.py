@@ -6,18 +6,24 @@ from typing import Any
 
 from daemon.domain.alert import Alert
 from daemon.domain.audit import AuditEntry, AuditFilter
+from daemon.domain.canary import CanaryReport
+from daemon.domain.check_up import Finding
 from daemon.domain.decision import Decision
 from daemon.domain.drill import DrillReport
-from daemon.domain.event import Event, Source
+from daemon.domain.event import Event, Source, Wire
 from daemon.domain.explanation import Explanation
 from daemon.domain.foreign import Told
+from daemon.domain.inventory import Lists
 from daemon.domain.mitigation import Mitigation
 from daemon.domain.notification import Notification
 from daemon.domain.probe import ProbeResult, ProbeRow
 from daemon.domain.quota import QuotaReading
 from daemon.domain.rule_figures import RuleFigures
 from daemon.domain.silence import Silence
+from daemon.domain.upstream_past import Tally
 from daemon.engine.acknowledge import acknowledge
+from daemon.engine.canaries import Canaries
+from daemon.engine.check_up import CheckUp
 from daemon.engine.dispatch import Dispatch
 from daemon.engine.drill import Drill
 from daemon.engine.evaluate import Evaluate
@@ -25,6 +31,7 @@ from daemon.engine.explain import Explain
 from daemon.engine.foreign import Foreign
 from daemon.engine.ingest import Ingest
 from daemon.engine.mitigate import Mitigate
+from daemon.engine.past import UpstreamPast
 from daemon.engine.probe import Probes
 from daemon.engine.silences import Silences
 from daemon.logic.noting import remark
@@ -55,7 +62,11 @@ class Operate:
         foreign: Foreign,
         drill: Drill,
         probes: Probes,
+        canary: Canaries,
+        models: Callable[[], Lists | None],
         quota: Callable[[], Sequence[QuotaReading]],
+        check_up: CheckUp,
+        past: UpstreamPast,
         commit: Callable[[Decision], Awaitable[None]],
         figures: ProviderFigures,
         describe: Callable[[], Mapping[str, Any]],
@@ -74,7 +85,11 @@ class Operate:
         self._foreign = foreign
         self._drill = drill
         self._probes = probes
+        self._canary = canary
+        self._models = models
         self._quota = quota
+        self._check_up = check_up
+        self._past = past
         self._commit = commit
         self._figures = figures
         self._describe = describe
@@ -127,8 +142,20 @@ class Operate:
     async def run_probe(self, name: str) -> Sequence[ProbeResult]:
         return await self._probes.run(name)
 
+    async def canary(self, model: str, wire: Wire, *, stream: bool) -> CanaryReport:
+        return await self._canary.send(model, wire, stream=stream)
+
+    async def models(self) -> Lists | None:
+        return self._models()
+
     async def quota(self) -> Sequence[QuotaReading]:
         return self._quota()
+
+    async def doctor(self) -> Sequence[Finding]:
+        return await self._check_up.examine(self)
+
+    async def past(self) -> Sequence[Tally]:
+        return await self._past.lately()
 
     async def events(self, query: EventQuery) -> Sequence[Event]:
         return await self._events.events(query)

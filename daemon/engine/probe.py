@@ -12,7 +12,7 @@ from daemon.domain.alerts_config import AlertsConfig, ProbeOptions
 from daemon.domain.errors import Misuse, StoreFailure
 from daemon.domain.probe import Ask, ProbeOutcome, ProbeResult, ProbeRow, ProbeState, Reply
 from daemon.domain.quota import QuotaReading
-from daemon.logic.probe import Found, ProbeKind, Sight, told
+from daemon.logic.probe import Found, LookOptions, ProbeKind, Sight, told
 from daemon.ports import Clock, ProbeStore, Schedule
 
 log = logging.getLogger(__name__)
@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 DAY_MS = 86_400_000
 FIRST_SECONDS = 10.0
 """After a start, one that has not run for as long as its interval runs this soon."""
+SLACK_SECONDS = 10.0
+"""A look that comes a little sooner than that is the one that is waited for."""
 JITTER = 0.1
 """Of its interval a run is earlier or later by up to this share, so that not all run at once."""
 
@@ -34,23 +36,30 @@ class _Probe:
     latest: dict[str, ProbeResult] = field(default_factory=dict)
     """By subject."""
 
+    @property
+    def judges_looks(self) -> bool:
+        return isinstance(self.options, LookOptions)
+
 
 class Probes:
-    """`ask` asks the upstream, `sight` tells what is known of it; `observe` and `take_quota` get what came of it."""
+    """`ask` asks the upstream, `refresh` looks at it, and `sight` tells what is known of it; `observe` and `take_quota`
+    get what came of it, and the latter gives which readings are worth to be stored."""
 
     def __init__(
         self,
         *,
         kinds: Mapping[str, ProbeKind],
         ask: Callable[[Ask], Awaitable[Reply]],
+        refresh: Callable[[], Awaitable[None]],
         sight: Callable[[], Sight],
         store: ProbeStore,
         schedule: Schedule,
         observe: Callable[[ProbeResult], None],
-        take_quota: Callable[[Sequence[QuotaReading]], None],
+        take_quota: Callable[[Sequence[QuotaReading]], Sequence[QuotaReading]],
         clock: Clock,
     ) -> None:
         self._ask = ask
+        self._refresh = refresh
         self._sight = sight
         self._store = store
         self._schedule = schedule
@@ -81,7 +90,7 @@ class Probes:
     def _plan(self, name: str, probe: _Probe) -> None:
         job = f"probe {name}"
         self._schedule.drop(job)
-        if not probe.is_on:
+        if not probe.is_on or probe.judges_looks:
             return
 
         async def run() -> None:
@@ -99,6 +108,23 @@ class Probes:
         probe = self._all.get(name)
         if probe is None:
             raise Misuse(f"there is no probe '{name}' (there are: {', '.join(sorted(self._all))})")
+        if probe.judges_looks:
+            await self._refresh()
+        return await self._run(name, probe)
+
+    async def looked(self) -> None:
+        """Somebody looked at the upstream: those that judge looks, and are on, have one to judge."""
+        for name, probe in self._all.items():
+            if probe.is_on and probe.judges_looks and self._is_due(probe):
+                await self._run(name, probe)
+
+    def _is_due(self, probe: _Probe) -> bool:
+        """The first look of a process always is, where it is free."""
+        since = self._clock.now() - probe.state.ran_at
+        is_first = not probe.latest and not probe.kind.COSTS
+        return is_first or since >= (probe.options.every - SLACK_SECONDS) * 1000 or since < 0
+
+    async def _run(self, name: str, probe: _Probe) -> Sequence[ProbeResult]:
         async with probe.lock:
             sight = replace(self._sight(), memory=probe.state.memory)
             found, asked = await self._look(name, probe, sight)
@@ -146,11 +172,10 @@ class Probes:
         probe.latest |= {one.subject: one for one in found.results}
         for result in found.results:
             self._observe(result)
-        if found.quota:
-            self._take_quota(found.quota)
-        if fresh or found.quota or replace(after, ran_at=before.ran_at) != before:
+        quota = self._take_quota(found.quota) if found.quota else ()
+        if fresh or quota or replace(after, ran_at=before.ran_at) != before:
             try:
-                await self._store.note(after, fresh, found.quota)
+                await self._store.note(after, fresh, quota)
             except StoreFailure as failure:
                 log.error("what the probe %s found is not stored: %s", after.probe, failure)
 

@@ -4,7 +4,7 @@ What judges, tells and acts here is what does so live; only time, the upstream a
 """
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Protocol
 
@@ -17,7 +17,9 @@ from daemon.engine.dispatch import IDLE_SECONDS
 from daemon.engine.evaluate import GRACE_MS
 from daemon.engine.ingest import Arrival
 from daemon.engine.inventory import EVERY_SECONDS
+from daemon.engine.looking import Looking
 from daemon.logic.judging import SECOND_MS
+from daemon.logic.probe import ProbeKind
 from daemon.logic.providers import LONGEST_WINDOW_SECONDS
 from daemon.ports import Clock
 
@@ -51,6 +53,7 @@ class Stage:
     """A process that is started, and may die and be started again, over surroundings that outlive it.
 
     `is_recorded`: what happens is in the store already, with its labels; nothing is asked of an upstream of today.
+    `looks` are the probes that judge each look at the upstream.
     """
 
     def __init__(
@@ -61,9 +64,11 @@ class Stage:
         off: Collection[str] = (),
         *,
         is_recorded: bool = False,
+        looks: Mapping[str, ProbeKind] | None = None,
     ) -> None:
         self._around, self._clock, self._is_recorded = around, clock, is_recorded
         self._rules = config, off
+        self._looking = Looking(looks or {})
         self._spool: list[Event] = []
         self._looks_at = self._tells_at = 0
         self._sleeps = False
@@ -214,8 +219,12 @@ class Stage:
 
     async def _look(self, now: int) -> None:
         self._looks_at = now + round(EVERY_SECONDS * 1000)
-        if not self._is_recorded:
-            await self.core.inventory.refresh()
+        if self._is_recorded:
+            return
+        await self.core.inventory.refresh()
+        sight = replace(self.core.inventory.sight(), quota=self.core.quota)
+        for result in self._looking.judge(sight, self._rules[0]):
+            self.core.evaluate.observe(result)
 
 
 def _nothing() -> None:

@@ -321,13 +321,13 @@ def _has_own_words(mitigation: Mitigation) -> bool:
 
 
 def _name(alert: Alert) -> str:
-    words = (clean(alert.alert), *(_label(name, value) for name, value in alert.labels))
+    words = (clean(alert.alert), *(_label(name, value) for name, value in alert.labels if value))
     return cut(" ".join(words), LONGEST_LINE)
 
 
 def _label(name: str, value: str) -> str:
     """The value alone, where it says what it is."""
-    return f"{clean(name)}={value}" if value in ("", "true", "false") else clean(value)
+    return f"{clean(name)}={value}" if value in ("true", "false") else clean(value)
 
 
 def _line(story: Story) -> str:
@@ -345,7 +345,7 @@ def _where(alert: Alert) -> str:
     """The labels, where the rule's own words do not say them all."""
     if alert.summary and all(value in alert.summary for _, value in alert.labels):
         return ""
-    return cut(" ".join(f"{clean(name)}={clean(value)}" for name, value in alert.labels), LONGEST_LINE)
+    return cut(" ".join(f"{clean(name)}={clean(value)}" for name, value in alert.labels if value), LONGEST_LINE)
 
 
 def _since(story: Story) -> str:

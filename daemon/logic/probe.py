@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from pydantic import Field
+
 from daemon.domain.alerts_config import ProbeOptions
 from daemon.domain.capabilities import Capabilities
 from daemon.domain.credential import CredentialFile
@@ -14,6 +16,8 @@ from daemon.domain.event import Wire
 from daemon.domain.inventory import ModelEntry
 from daemon.domain.probe import Ask, ProbeOutcome, ProbeResult, Reply
 from daemon.domain.quota import QuotaReading
+from daemon.domain.routed import Routed
+from daemon.domain.units import Duration
 from daemon.logic.wire import WireProtocol
 
 
@@ -33,6 +37,8 @@ class Sight:
     """The latest of each credential and model."""
     figures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Of the providers in the last ten minutes, from the events of clients."""
+    routed: Sequence[Routed] = ()
+    """Where the turns of clients went, as far as somebody expects them anywhere."""
     wires: Mapping[Wire, WireProtocol] = field(default_factory=dict)
     clients: Sequence[str] = ()
     """The names of the client keys that there are, the first one being the usual."""
@@ -57,6 +63,13 @@ class Found:
     """What to remember instead of what was; None: the same."""
     tokens: int = 0
     """What it cost."""
+
+
+class LookOptions(ProbeOptions):
+    """Of a probe that judges what a look at the upstream learned: it is not run at times of its own, but after the
+    first look that comes `every` so long, and by hand after a look that is made for it."""
+
+    every: Duration = Field(60.0, ge=10.0)
 
 
 class ProbeKind(Protocol):

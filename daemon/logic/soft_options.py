@@ -2,16 +2,18 @@
 
 import re
 from dataclasses import replace
-from typing import Literal, Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
 from daemon.domain.alerts_config import MitigationOptions, Strict
 from daemon.domain.soft_routing import SoftRoute
 from daemon.domain.units import Duration
+from daemon.logic.releasing import NO_PROBES
 from daemon.logic.thinking_reading import split_suffix
 
 ANY = "*"
+PROBE_SECONDS = 300.0
 
 _WHAT = re.compile(r"(?P<model>.*?)(?: workload=(?P<workload>\S+))?(?: client=(?P<client>\S+))?", re.DOTALL)
 
@@ -19,12 +21,20 @@ _WHAT = re.compile(r"(?P<model>.*?)(?: workload=(?P<workload>\S+))?(?: client=(?
 class Release(Strict):
     """How we learn that the original path works again."""
 
-    canary: Literal["ping", "trickle"] = "ping"
-    """A small request of our own to the original path; or one real request on it from time to time."""
+    canary: str = Field("ping", pattern="^[a-z][a-z0-9_]*$")
+    """`ping`, a small request of our own to the original path; `trickle`, one real request on it from time to time; or
+    the name of a probe, which is run."""
     every: Duration = 30.0
-    """How often it is asked; real requests are let through once a minute."""
+    """How often it is asked; a probe each 5m unless said. Real requests are let through once a minute."""
     passes: int = Field(3, ge=1)
     """So many good answers in a row, and it ends."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _seldom(cls, said: Any) -> Any:
+        """A probe costs more than a ping."""
+        is_probe = isinstance(said, dict) and said.get("canary", "ping") not in NO_PROBES
+        return {"every": PROBE_SECONDS, **said} if is_probe else said
 
 
 class Scoped(MitigationOptions):

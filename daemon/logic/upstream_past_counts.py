@@ -1,7 +1,7 @@
 """The upstream's ten-minute counts per credential, told as tallies, and as turns that are spread evenly."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from daemon.domain.event import Event
@@ -35,6 +35,23 @@ def tallies(auth_files: Any, api_keys: Any, now: int, zone_minutes: int | None =
         for entry in _mapping(keys).values():
             found += _buckets(_mapping(entry), Holder(provider_key=str(provider_key)), now, zone_minutes)
     return tuple(sorted(found, key=lambda tally: (tally.since, tally.holder.provider_key, tally.holder.name or "")))
+
+
+def together(tallied: Iterable[Tally]) -> tuple[Tally, ...]:
+    """One of each credential, over all the time that is told of; the busiest comes first."""
+    those = list(tallied)
+    sums = [_sum([tally for tally in those if tally.holder == holder]) for holder in {tally.holder for tally in those}]
+    return tuple(sorted(sums, key=lambda tally: (-tally.succeeded - tally.failed, str(tally.holder))))
+
+
+def _sum(tallied: Sequence[Tally]) -> Tally:
+    return Tally(
+        since=min(tally.since for tally in tallied),
+        until=max(tally.until for tally in tallied),
+        holder=tallied[0].holder,
+        succeeded=sum(tally.succeeded for tally in tallied),
+        failed=sum(tally.failed for tally in tallied),
+    )
 
 
 def account(tallied: Iterable[Tally], now: int) -> Account | None:

@@ -58,6 +58,12 @@ def zone_of(logs: Any) -> int | None:
     return round(minutes) if minutes % QUARTER == 0 and abs(minutes) <= FARTHEST_MINUTES else None
 
 
+def parts_of(line: str) -> tuple[int, str] | None:
+    """When it was written, in epoch ms as if its clock were that of UTC, and what it says; None of what is no line."""
+    match = _LINE.match(line)
+    return None if match is None else (_epoch_ms(match[1]), match[3])
+
+
 def lines_of(logs: Any) -> list[str]:
     """As they were written, oldest first."""
     lines = logs.get("lines") if isinstance(logs, dict) else None
@@ -115,8 +121,8 @@ def _access_stamp(line: str) -> int | None:
 
 
 def _stamp(line: str) -> int | None:
-    match = _LINE.match(line)
-    return None if match is None else _epoch_ms(match[1])
+    parts = parts_of(line)
+    return None if parts is None else parts[0]
 
 
 def _epoch_ms(stamp: str) -> int:

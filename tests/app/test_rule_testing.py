@@ -386,3 +386,33 @@ def test_a_rule_that_cannot_be_judged_is_a_failure(played: Play, monkeypatch: py
     assert [(one.expectation, one.reason) for one in failures] == [
         ("ProviderRateLimited can be judged", "ZeroDivisionError: by nothing")
     ]
+
+
+# ---- verdicts --------------------------------------------------------------------------------------------------------
+
+
+CANARIES = """\
+only: [IflowCanary]
+cases:
+  - name: canaries
+    verdicts:
+      - {probe: PROBE, subject: glm-4.6, from: 10m, to: 20m, every: 5m, outcome: bad, value: 0.5, reason: gone}
+    restart_at: [RESTART]
+    expect:
+      - {at: 16m, alert: IflowCanary, severity: warning, state: STATE}
+"""
+
+
+@pytest.mark.parametrize(
+    ("restart", "state"), [("", "firing"), ("{at: 9m, for: 2m}", "inactive"), ("{at: 20m, for: 1m}", "firing")]
+)
+def test_verdicts_are_told_at_their_pace_while_something_runs(write: Write, restart: str, state: str) -> None:
+    text = CANARIES.replace("PROBE", "iflow").replace("RESTART", restart).replace("STATE", state)
+    file = read(write(text), SHELVES)
+    one = play(file, file.cases[0])
+    assert (one.failures, one.seconds >= 1200) == ([], True)
+
+
+def test_a_verdict_of_a_probe_that_is_not_there_is_a_mistake(write: Write) -> None:
+    text = CANARIES.replace("PROBE", "iflo").replace("RESTART", "").replace("STATE", "firing")
+    assert mistakes(write(text)) == ["5:10: cases[0].verdicts[0].probe: 'iflo' is not a probe; did you mean 'iflow'?"]

@@ -1,5 +1,6 @@
-"""A control port with a fake engine behind it, on a real socket, and the settings that lead there."""
+"""A control port with a fake engine behind it, on a real socket, and the settings that lead there; and who is told."""
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ import pytest
 import uvicorn
 
 from daemon.adapters.web.app import build
+from daemon.app.sink import Sink, receiving
 from tests.fakes.clock import FakeClock
 from tests.fakes.operations import NOW, FakeOperations
 
@@ -37,3 +39,18 @@ def control(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> Iterator[Contr
     yield Control(operations, port)
     server.should_exit = True
     thread.join()
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    """In a thread, for the command has a loop of its own."""
+    loop = asyncio.new_event_loop()
+    context = receiving()
+    sink = loop.run_until_complete(context.__aenter__())
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    yield sink
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.run_until_complete(context.__aexit__(None, None, None))
+    loop.close()

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from daemon import cli
+from daemon.adapters.config.packaged import packaged
 
 Check = Callable[..., tuple[int, str, str]]
 GOOD = "version: 1\nextends: runbook\n"
@@ -17,6 +19,12 @@ SAID = [
     "alerts.yaml:3:9: rules[0].levels: is needed",
     "alerts.yaml:3:20: rules[0].kind: 'ratoi' is not a rule kind; did you mean 'ratio'?",
 ]
+RULES = sum(rule.get("enabled", True) for rule in yaml.safe_load(packaged("alerts.yaml").read_text())["rules"])
+SHIPPED = f"alerts.yaml: good: {RULES} rules, 1 receiver, 2 mitigations"
+AWAY = (
+    "to act for IflowErrorRatio and IflowCanary, `mitigations:` needs a line such as "
+    "iflow-away: {kind: reroute, prefix: iflow, to_prefix: …}"
+)
 DEAF = "receivers[0].urls[0]: secret:notify_urls resolves to nothing; receiver 'operators' is switched off"
 
 
@@ -42,7 +50,7 @@ def check(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Captur
 def test_without_a_file_it_is_that_of_the_settings(check: Check, tmp_path: Path) -> None:
     code, out, err = check()
     assert (code, err) == (0, "")
-    assert out.endswith("alerts.yaml: good: 17 rules, 1 receiver, 2 mitigations\n")
+    assert out.splitlines()[0].endswith(SHIPPED)
     (tmp_path / "config" / "runbookd").mkdir(parents=True)
     (tmp_path / "config" / "runbookd" / "alerts.yaml").write_text("version: 1\n")
     assert check() == (0, f"{tmp_path}/config/runbookd/alerts.yaml: good: 0 rules, 1 receiver, 0 mitigations\n", "")
@@ -58,7 +66,7 @@ def test_warnings_are_printed_and_strict_makes_them_1(check: Check, monkeypatch:
     monkeypatch.delenv("RUNBOOKD_NOTIFY_URLS")
     for argv, code in (((), 0), (("--strict",), 1)):
         got, out, err = check("alerts.yaml", *argv, alerts=GOOD)
-        assert (got, out) == (code, "alerts.yaml: good: 17 rules, 1 receiver, 2 mitigations\n")
+        assert (got, out.splitlines()[0]) == (code, SHIPPED)
         assert err.startswith("warning: ")
         assert err.endswith(f": {DEAF}\n")
     monkeypatch.setenv("RUNBOOKD_NOTIFY_URLS", "json://host/hunter2")
@@ -85,7 +93,15 @@ def test_json_is_one_object(check: Check) -> None:
     code, out, _ = check("alerts.yaml", "--json", alerts=GOOD)
     found = json.loads(out)
     assert (code, found["ok"], found["file"], found["mistakes"], found["warnings"]) == (0, True, "alerts.yaml", [], [])
-    assert (found["rules"], found["receivers"], found["mitigations"]) == (17, 1, 2)
+    assert (found["rules"], found["receivers"], found["mitigations"]) == (RULES, 1, 2)
+    assert AWAY in found["hints"]
+
+
+def test_what_only_an_operator_can_say_is_a_hint_and_no_warning(check: Check) -> None:
+    code, out, err = check("alerts.yaml", "--strict", alerts=GOOD)
+    assert (code, err, f"  {AWAY}" in out.splitlines()) == (0, "", True)
+    said = "mitigations: {iflow-away: {kind: reroute, prefix: iflow, to_prefix: openrouter}}\n"
+    assert "iflow-away" not in check("alerts.yaml", alerts=GOOD + said)[1]
     code, out, err = check("alerts.yaml", "--json", alerts=BAD)
     found = json.loads(out)
     assert (code, found["ok"], err) == (2, False, "")

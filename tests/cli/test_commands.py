@@ -12,8 +12,9 @@ from daemon import cli
 from daemon.cli import events, output
 from daemon.domain.event import EventIds
 from daemon.domain.mitigation import Effect, MitigationState, Mode
+from daemon.domain.probe import ProbeOutcome, ProbeResult
 from tests.cli.conftest import TOKEN, Control
-from tests.fakes.operations import NOW, a_mitigation, an_alert
+from tests.fakes.operations import NOW, a_mitigation, a_probe, a_reading, an_alert
 
 
 @pytest.fixture
@@ -37,6 +38,43 @@ def test_status_says_what_is_going_on(run: Any, control: Control) -> None:
     out = run("status")
     assert "not yet: rules loaded" in out
     assert "does not answer" in out
+
+
+def test_status_is_one_screen_whatever_happens(run: Any, control: Control) -> None:
+    operations = control.operations
+    operations.alert_rows = [an_alert(f"Alert{n}", labels={}, summary="long " * 99) for n in range(40)]
+    operations.mitigation_rows = [a_mitigation(id=f"m-{n}") for n in range(40)]
+    operations.figures = {f"p{n}": {**operations.figures["codex"], "request_count": n} for n in range(40)}
+    bad = ProbeResult(probe="models", subject="gpt-5.5", outcome=ProbeOutcome.BAD, emitted_at=NOW)
+    operations.probe_rows = [a_probe("models", results=(bad,) * 40)]
+    operations.quota_rows = [a_reading(credential=f"c{n}.json", usage_percentage=97.0) for n in range(40)]
+    lines = run("status").splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 120
+
+
+def test_status_tells_of_traffic_probes_and_quotas(run: Any, control: Control) -> None:
+    operations = control.operations
+    operations.quota_rows = [a_reading(quota_exhausted=True), a_reading(credential="b.json", usage_percentage=90.0)]
+    bad = ProbeResult(probe="spark", subject="gpt-5.5", outcome=ProbeOutcome.BAD, emitted_at=NOW)
+    operations.probe_rows = [a_probe("spark", results=(bad,)), a_probe("amp", enabled=False, results=(bad,))]
+    told = [" ".join(line.split()) for line in run("status").splitlines()]
+    assert "upstream http://127.0.0.1:8317 CLIProxyAPI" in told
+    assert told[(place := told.index("traffic 2148 requests in 10m")) + 1 : place + 3] == [
+        "codex 1240 errors 13.4% 429 12.3% p95 9.1s",
+        "claude 812 errors 0.4% 429 0% p95 9.1s",
+    ]
+    assert "fallback model_alias:gpt-5.3-codex-spark -> gpt-5.3-codex" in told
+    assert "probes 1 bad: spark gpt-5.5" in told
+    assert "quota codex.json used up, b.json at 90%" in told
+    short = {"usage_percentage": 60.0, "empty_in_seconds": 3000.0}
+    operations.quota_rows = [a_reading(**short), a_reading(credential="b.json", **short, quota_reset_seconds=600.0)]
+    assert "quota codex.json at 60%" in [" ".join(line.split()) for line in run("status").splitlines()]
+    operations.quota_rows, operations.probe_rows, operations.figures = [a_reading()], [a_probe()], {}
+    told = [" ".join(line.split()) for line in run("status").splitlines()]
+    operations.quota_rows = [a_reading(usage_percentage=None)]
+    assert "quota nothing is known" in [" ".join(line.split()) for line in run("status").splitlines()]
+    assert {"quota enough left", "probes none is bad, 1 on", "traffic none in 10m"} <= set(told)
 
 
 @pytest.mark.parametrize(

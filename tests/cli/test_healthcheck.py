@@ -12,20 +12,27 @@ from daemon import cli
 
 
 @contextmanager
-def answering(status: int) -> Iterator[int]:
+def answering(status: int, body: bytes = b"", *, date: bool = False) -> Iterator[int]:
+    """A server that knows the paths of health, and `/`."""
+
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(status if self.path in ("/health", "/healthz") else 404)
+            self.send_response_only(status if self.path in ("/health", "/healthz", "/") else 404)
+            if date:
+                self.send_header("Date", self.date_time_string())
             self.end_headers()
+            self.wfile.write(body)
 
         def log_message(self, *_: object) -> None: ...
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
-        yield server.server_port
-        server.shutdown()
-        thread.join()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @pytest.mark.parametrize(
@@ -53,6 +60,14 @@ def test_the_file_says_where_the_environment_does_not(tmp_path: Path, monkeypatc
     with answering(200) as port:
         (tmp_path / "runbookd.toml").write_text(f"proxy_port = {port}\n")
         assert cli.main(["--config", str(tmp_path / "runbookd.toml"), "healthcheck", "--only", "proxy"]) == 0
+
+
+def test_a_file_that_lies_where_files_of_settings_lie_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "runbookd").mkdir()
+    with answering(200) as port:
+        (tmp_path / "runbookd" / "runbookd.toml").write_text(f"proxy_port = {port}\n")
+        assert cli.main(["healthcheck", "--only", "proxy"]) == 0
 
 
 def test_nobody_there_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,32 +1,14 @@
 """`runbookd notify test`: real messages to a real sink, and what is said about each channel."""
 
-import asyncio
 import json
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from daemon import cli
-from daemon.app.sink import Sink, receiving
+from daemon.app.sink import Sink
 
 TOKEN = "token-canary-4711"
-
-
-@pytest.fixture
-def sink() -> Iterator[Sink]:
-    """In a thread, for the command has a loop of its own."""
-    loop = asyncio.new_event_loop()
-    context = receiving()
-    sink = loop.run_until_complete(context.__aenter__())
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    yield sink
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.run_until_complete(context.__aexit__(None, None, None))
-    loop.close()
 
 
 @pytest.fixture(autouse=True)

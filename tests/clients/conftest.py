@@ -13,6 +13,8 @@ from daemon.domain.event import Event, Outcome
 from tests.stories.house import House, eventually, open_house
 
 FOREIGN = ("OPENAI_", "ANTHROPIC_", "GOOGLE_", "GEMINI_", "http_proxy", "https_proxy", "all_proxy", "no_proxy")
+ASKS_FOR_A_STREAM = 14
+"""At most so many tokens of a request are what asks for a stream, which the fake upstream does not count."""
 
 
 @dataclass(slots=True)

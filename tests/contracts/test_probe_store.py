@@ -20,11 +20,13 @@ async def test_a_run_comes_back_whole_and_newest_first(any_store: Any) -> None:
     first, second = a_result(1, value=7.5, subject="codex"), a_result(2, probe="models")
     reading = a_reading(1, credential="a.json", model_id="gpt-5.5", quota_remaining=0.25, quota_exhausted=False)
     await any_store.probes.note(STATE, [first, second], [reading])
-    await any_store.probes.note(STATE, [], [a_reading(3, usage_percentage=40.0, refresh_state="active")])
+    await any_store.probes.note(STATE, [], [a_reading(3, usage_percentage=40.0, refresh_state="x", window_seconds=9.0)])
     assert list(await any_store.probes.states()) == [STATE]
     assert list(await any_store.probes.results()) == [second, first]
     assert list(await any_store.probes.results(probe="log_scan")) == [first]
-    assert list(await any_store.probes.readings(1)) == [a_reading(3, usage_percentage=40.0, refresh_state="active")]
+    assert list(await any_store.probes.readings(1)) == [
+        a_reading(3, usage_percentage=40.0, refresh_state="x", window_seconds=9.0)
+    ]
     assert list(await any_store.probes.readings())[1] == reading
 
 

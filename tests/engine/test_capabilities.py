@@ -6,10 +6,13 @@ from daemon.domain.capabilities import Capabilities
 from daemon.domain.credential import CredentialFile
 from daemon.domain.decision import Decision
 from daemon.domain.errors import ManagementFailure, StoreFailure
-from daemon.engine.capabilities import TRIED, Prober
+from daemon.domain.event import Wire
+from daemon.domain.front import Front
+from daemon.engine.capabilities import SETTINGS_SECONDS, TRIED, Prober
 from tests.fakes.clock import FakeClock
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.management import FakeManagement
+from tests.fakes.upstream_probes import FakeProbes
 
 FILES = (CredentialFile(auth_index="1", name="a", provider_key="codex"),)
 
@@ -19,7 +22,8 @@ class Probing:
         self.clock, self.ledger = FakeClock(), MemoryLedger()
         self.management = FakeManagement(self.clock, **{"routing/strategy": "round-robin"})
         self.failure: StoreFailure | None = None
-        self.prober = Prober(clock=self.clock, commit=self.commit)
+        self.probes = FakeProbes()
+        self.prober = Prober(clock=self.clock, commit=self.commit, probes=self.probes)
 
     async def commit(self, decision: Decision) -> None:
         if self.failure is not None:
@@ -125,3 +129,54 @@ async def test_without_a_key_there_is_none(probing: Probing) -> None:
 async def test_a_store_that_fails_takes_nothing_away(probing: Probing) -> None:
     probing.failure = StoreFailure("away")
     assert (await probing.look()).management
+
+
+async def test_settings_that_matter_are_read_again_now_and_then(probing: Probing) -> None:
+    probing.management.settings |= {"logging-to-file": False, "usage-statistics-enabled": True}
+    assert (await probing.look()).settings == {"logging-to-file": False, "usage-statistics-enabled": True}
+    probing.management.settings["logging-to-file"] = True
+    assert not (await probing.look()).settings["logging-to-file"]
+    probing.clock.advance(SETTINGS_SECONDS)
+    assert (await probing.look()).settings["logging-to-file"]
+
+
+async def test_kiros_quota_is_tried_only_where_there_is_a_credential_of_kiro(probing: Probing) -> None:
+    probing.management.settings["kiro-quota"] = {}
+    assert "kiro-quota" not in (await probing.look()).routes
+    again = Probing()
+    again.management.settings["kiro-quota"] = {}
+    files = (*FILES, CredentialFile(auth_index="2", name="k", provider_key="kiro"))
+    await again.prober.look(again.management, files, models=True)
+    assert again.prober.known.routes["kiro-quota"]
+
+
+async def test_a_quota_of_kiro_that_does_not_answer_in_time_is_not_known(probing: Probing) -> None:
+    read = probing.management.read
+
+    async def slowly(path: str) -> object:
+        if path == "kiro-quota":
+            raise ManagementFailure("no answer")
+        return await read(path)
+
+    probing.management.read = slowly  # type: ignore[method-assign]
+    files = (CredentialFile(auth_index="2", name="k", provider_key="kiro"),)
+    await probing.prober.look(probing.management, files, models=True)
+    known = probing.prober.known
+    assert (known.management, "kiro-quota" in known.routes) == (True, False)
+
+
+async def test_the_front_is_looked_at_until_it_is_known_and_again_with_another_version(probing: Probing) -> None:
+    probing.probes.shows = Front()
+    await probing.look()
+    probing.probes.shows = Front(healthz=True, dialect=Wire.OPENAI_CHAT, open_without_key=False)
+    for _ in range(3):
+        known = await probing.look()
+    assert (known.open_without_key, known.front.healthz, probing.probes.fronts) == (False, True, 2)
+    probing.management.version, probing.probes.shows = "7.3.0", Front(healthz=True, open_without_key=True)
+    assert (await probing.look()).open_without_key is True
+
+
+async def test_without_a_management_api_the_front_is_known(probing: Probing) -> None:
+    probing.probes.shows = Front(healthz=False, dialect=Wire.ANTHROPIC_MESSAGES)
+    await probing.prober.look(None, None, models=True)
+    assert probing.prober.known.front.dialect is Wire.ANTHROPIC_MESSAGES

@@ -27,8 +27,7 @@ async def test_credentials_are_those_of_the_last_look_that_went_well() -> None:
         management=management,
         attribution=Attribution(),
         served=lambda models: None,
-        observe=lambda result: None,
-        prober=Prober(clock=clock, commit=committed),
+        prober=Prober(clock=clock, commit=committed, probes=FakeProbes()),
         clock=clock,
     )
     assert (inventory.credentials, inventory.capabilities.management) == ((), False)

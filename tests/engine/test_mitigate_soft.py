@@ -1,13 +1,16 @@
 """The soft kinds from the alert to the table and back: how each ends, and what classes of traffic change."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from daemon.domain.alert import Severity
 from daemon.domain.alerts_config import AlertsConfig
+from daemon.domain.errors import Misuse
 from daemon.domain.event import Fault, Outcome, Wire
 from daemon.domain.mitigation import MitigationState as S
+from daemon.domain.probe import ProbeOutcome, ProbeResult
 from daemon.logic.mitigation import kind_of
 from tests.engine.mitigating import Mitigating, a_config, firing
 
@@ -178,3 +181,85 @@ async def test_what_moves_first_moves_alone_until_something_critical_asks_and_al
     assert led() == [""] + ["nightly"] * (len(led()) - 1)
     await house.ticks(warning, seconds=2)
     assert "" in led()
+
+
+# ---- released by a probe ---------------------------------------------------------------------------------------------
+
+
+class Canaries:
+    """A probe that says what it is told to."""
+
+    def __init__(self, house: Mitigating, **outcomes: str) -> None:
+        self.outcomes, self.runs = outcomes, list[str]()
+        house.mitigate.probe_with(self.run)
+
+    async def run(self, name: str) -> Sequence[ProbeResult]:
+        if name == "gone":
+            raise Misuse("there is no probe 'gone'")
+        self.runs.append(name)
+        return [
+            ProbeResult(probe=name, subject=subject, outcome=ProbeOutcome(outcome), emitted_at=0)
+            for subject, outcome in self.outcomes.items()
+        ]
+
+
+def by_probe(canary: str = "iflow", **said: Any) -> dict[str, Any]:
+    return {"model": "spark", "to_model": "codex", "max_hold": 86_400.0, "release": {"canary": canary, **said}}
+
+
+async def test_a_probe_that_finds_the_model_well_so_often_in_a_row_releases_it() -> None:
+    house = await started("reroute", **by_probe(every=60.0))
+    probe = Canaries(house, spark="ok", other="bad")
+    for outcome, passes in (("ok", 1), ("bad", 0), ("ok", 1), ("ok", 2)):
+        probe.outcomes["spark"] = outcome
+        await house.tick(firing("it"), seconds=61)
+        assert house.row(REROUTE).passes == passes
+    await house.tick(firing("it"), seconds=61)
+    assert (house.row(REROUTE).state, probe.runs, house.probes.pinged) == (S.RESTORED, ["iflow"] * 5, [])
+
+
+async def test_a_probe_is_run_once_for_all_and_each_five_minutes_unless_said() -> None:
+    module: Any = kind_of("reroute")
+    said = [{"kind": "reroute", **by_probe(), "model": model} for model in ("spark", "other")]
+    options = {f"m{number}": module.OPTIONS.model_validate(one) for number, one in enumerate(said)}
+    house = await Mitigating().start(a_config(mitigations=options))
+    await house.ticks(firing("m0", "m1"), seconds=2)
+    probe = Canaries(house, spark="ok", other="bad")
+    for seconds, runs in ((290, 0), (11, 1), (290, 1), (11, 2)):
+        await house.tick(firing("m0", "m1"), seconds=seconds)
+        assert len(probe.runs) == runs
+    assert [house.row(f"reroute:{model}").passes for model in ("spark", "other")] == [2, 0]
+
+
+@pytest.mark.parametrize(("canary", "outcomes"), [("iflow", {}), ("iflow", {"a": "ok", "b": "ok"}), ("gone", {})])
+async def test_where_a_probe_does_not_look_traffic_tells(canary: str, outcomes: dict[str, str]) -> None:
+    house = await started("reroute", **by_probe(canary))
+    Canaries(house, **outcomes)
+    assert house.routes.table.routes[0].trickle_seconds is None
+    await house.tick(firing("it"), seconds=301)
+    assert house.routes.table.routes[0].trickle_seconds == 60.0
+
+
+async def test_what_a_probe_could_not_see_is_asked_again_and_loses_nothing() -> None:
+    house = await started("reroute", **by_probe())
+    probe = Canaries(house)
+    for outcome in ("ok", "unknown", "ok"):
+        probe.outcomes["spark"] = outcome
+        await house.tick(firing("it"), seconds=301)
+        await house.tick(firing("it"), seconds=10)
+    assert (house.row(REROUTE).passes, len(probe.runs)) == (2, 3)
+
+
+async def test_where_no_probe_can_be_run_it_is_pinged() -> None:
+    house = await started("reroute", **by_probe())
+    house.probes.answer = True
+    await house.tick(firing("it"), seconds=301)
+    assert (house.probes.pinged, house.row(REROUTE).passes) == ([("spark", Wire.OPENAI_CHAT)], 1)
+
+
+async def test_a_pin_is_released_by_a_probe_that_sees_how_it_thinks() -> None:
+    house = await started("pin_thinking", model="spark", level="high", release={"canary": "thinking", "passes": 2})
+    Canaries(house, **{"spark suffix": "ok"})
+    for _ in range(3):
+        await house.tick(firing("it"), seconds=301)
+    assert house.row("pin_thinking:spark").state is S.RESTORED

@@ -11,7 +11,7 @@ from daemon.domain.alerts_config import AlertsConfig, ProbeBudget, ProbeOptions
 from daemon.domain.errors import Misuse, StoreFailure
 from daemon.domain.probe import Ask, Door, ProbeOutcome, ProbeResult, Reply
 from daemon.engine.probe import FIRST_SECONDS, Probes
-from daemon.logic.probe import Found, ProbeKind, Sight, told
+from daemon.logic.probe import Found, LookOptions, ProbeKind, Sight, told
 from tests.fakes.clock import FakeClock
 
 NOON = 1_795_521_600_000
@@ -64,20 +64,24 @@ class Desk:
     def __init__(self, kind: ProbeKind | None = None) -> None:
         self.clock, self.store, self.schedule = FakeClock(NOON), MemoryProbes(), Recorder()
         self.kind = kind or a_kind()
-        self.status, self.asked = 200, 0
+        self.status, self.asked, self.refreshed = 200, 0, 0
         self.observed: list[ProbeResult] = []
 
     def probes(self) -> Probes:
         return Probes(
             kinds={"it": self.kind},
             ask=self._ask,
+            refresh=self._refresh,
             sight=lambda: Sight(now=self.clock.now()),
             store=self.store,
             schedule=self.schedule,
             observe=self.observed.append,
-            take_quota=lambda _: None,
+            take_quota=lambda readings: readings,
             clock=self.clock,
         )
+
+    async def _refresh(self) -> None:
+        self.refreshed += 1
 
     async def _ask(self, ask: Ask) -> Reply:
         self.asked += 1
@@ -191,3 +195,47 @@ async def test_a_probe_that_breaks_says_nothing_of_the_upstream_and_pays_what_it
 async def test_what_there_is_not_is_said() -> None:
     with pytest.raises(Misuse, match="there is no probe 'that'"):
         await Desk().probes().run("that")
+
+
+def that_judges_looks(costs: bool = False) -> ProbeKind:
+    kind = a_kind(costs)
+    return cast(ProbeKind, SimpleNamespace(**{**vars(kind), "OPTIONS": LookOptions}))
+
+
+async def test_what_judges_looks_is_run_after_them_when_it_is_due() -> None:
+    desk = Desk(that_judges_looks())
+    probes = desk.probes()
+    probes.configure(AlertsConfig(probes={"it": LookOptions(every=180.0)}))
+    assert desk.schedule.jobs == {}
+    for _ in range(7):
+        await probes.looked()
+        desk.clock.advance(59.9)
+    assert (len(desk.observed), desk.refreshed) == (2 * 3, 0)
+
+
+async def test_by_hand_it_is_run_after_a_look_of_its_own() -> None:
+    desk = Desk(that_judges_looks())
+    await desk.probes().run("it")
+    assert desk.refreshed == 1
+    await Desk().probes().run("it")
+    assert (desk.refreshed, desk.asked) == (1, 2)
+
+
+@pytest.mark.parametrize(("costs", "runs"), [(False, 2), (True, 1)])
+async def test_the_first_look_of_a_process_is_judged_where_it_is_free(costs: bool, runs: int) -> None:
+    desk = Desk(that_judges_looks(costs))
+    for _ in range(2):
+        probes = desk.probes()
+        await probes.load()
+        probes.configure(AlertsConfig(probes={"it": LookOptions()}))
+        await probes.looked()
+        desk.clock.advance(1)
+    assert len(desk.observed) == 2 * runs
+
+
+async def test_what_judges_looks_and_is_off_is_left_alone() -> None:
+    desk = Desk(that_judges_looks())
+    probes = desk.probes()
+    probes.configure(AlertsConfig(probes={"it": LookOptions(enabled=False)}))
+    await probes.looked()
+    assert desk.observed == []

@@ -28,7 +28,9 @@ def an_evaluator(clock: FakeClock, *rules: RatioRule) -> Evaluate:
 def operations(evaluate: Evaluate, clock: FakeClock) -> Operate:
     nobody: Any = None
     parts = ["events", "ledger", "ingest", "dispatch", "mitigate", "figures", "silences", "explain", "foreign"]
-    others = dict.fromkeys([*parts, "commit", "drill", "probes", "quota"], nobody)
+    others = dict.fromkeys(
+        [*parts, "commit", "drill", "probes", "canary", "models", "quota", "check_up", "past"], nobody
+    )
     return Operate(clock=clock, evaluate=evaluate, describe=dict, missing=list, **others)
 
 

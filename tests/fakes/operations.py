@@ -8,11 +8,14 @@ import msgspec
 
 from daemon.domain.alert import Alert, AlertState, ResolvedBecause, Severity
 from daemon.domain.audit import AuditEntry, AuditFilter
+from daemon.domain.canary import CanaryReport
+from daemon.domain.check_up import Finding
 from daemon.domain.drill import DrillReport, DrillStep, StepState
 from daemon.domain.errors import Conflict, Misuse, StoreFailure
 from daemon.domain.event import Event, EventIds, Fault, Outcome, Source, Wire
 from daemon.domain.explanation import Decided, Explanation
 from daemon.domain.foreign import Told
+from daemon.domain.inventory import Lists, ModelEntry
 from daemon.domain.labels import fingerprint, labels_of
 from daemon.domain.mitigation import Effect, Mitigation, MitigationState, Mode
 from daemon.domain.notification import Notification, NotificationReason, NotificationStatus
@@ -20,6 +23,7 @@ from daemon.domain.probe import ProbeOutcome, ProbeResult, ProbeRow, ProbeState
 from daemon.domain.quota import QuotaReading
 from daemon.domain.rule_figures import RuleFigures
 from daemon.domain.silence import Silence
+from daemon.domain.upstream_past import Tally
 from daemon.logic.silencing import known_labels, mistake_in, new_silence
 from daemon.ports import EventQuery
 
@@ -186,6 +190,11 @@ class FakeOperations:
     def __init__(self) -> None:
         self.probe_rows = [a_probe()]
         self.quota_rows = [a_reading()]
+        self.canaries: list[tuple[str, Wire, bool]] = []
+        self.most_canaries = 2
+        self.listed: Lists | None = {"default": [ModelEntry(model_id="gpt-5.4", owned_by="openai")]}
+        self.findings = [Finding.ok("store", "it answers")]
+        self.past_rows: list[Tally] = []
         self.down = False
         self.missing: list[str] = []
         self.standing_still: str | None = None
@@ -374,8 +383,23 @@ class FakeOperations:
             raise Misuse(f"there is no probe '{name}'")
         return found[0].results
 
+    async def canary(self, model: str, wire: Wire, *, stream: bool) -> CanaryReport:
+        if len(self.canaries) >= self.most_canaries:
+            raise Conflict("too many canaries were sent within an hour")
+        self.canaries.append((model, wire, stream))
+        return CanaryReport(outcome=Outcome.OK, duration_ms=120, tokens=9, usage_present=True)
+
+    async def models(self) -> Lists | None:
+        return self.listed
+
     async def quota(self) -> Sequence[QuotaReading]:
         return self.quota_rows
+
+    async def doctor(self) -> Sequence[Finding]:
+        return self.findings
+
+    async def past(self) -> Sequence[Tally]:
+        return self.past_rows
 
     async def mitigations(self) -> Sequence[Mitigation]:
         return self._stored(self.mitigation_rows)

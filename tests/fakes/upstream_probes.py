@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from daemon.domain.event import Wire
-from daemon.domain.inventory import ModelEntry
+from daemon.domain.front import Front
+from daemon.domain.inventory import USUAL, Lists, ModelEntry
 
 
 class FakeProbes:
@@ -12,12 +13,19 @@ class FakeProbes:
         """What a ping finds; None: there is no key."""
         self.pinged: list[tuple[str, Wire]] = []
         self.inventory: Sequence[ModelEntry] | None = None
+        self.shows = Front(introduces=True)
+        self.fronts = 0
+        """How often its front was looked at."""
 
     async def reachable(self) -> bool:
         return True
 
-    async def models(self) -> Sequence[ModelEntry] | None:
-        return self.inventory
+    async def models(self) -> Lists | None:
+        return None if self.inventory is None else {USUAL: self.inventory}
+
+    async def front(self) -> Front:
+        self.fronts += 1
+        return self.shows
 
     async def ping(self, model: str, wire: Wire) -> bool | None:
         self.pinged.append((model, wire))

@@ -6,7 +6,10 @@ import pytest
 
 from daemon.domain.capabilities import INERT, Capabilities
 from daemon.domain.credential import CredentialFile
-from daemon.logic.capabilities import learned, obstacle, version_of
+from daemon.domain.event import Wire
+from daemon.domain.front import Front
+from daemon.domain.probe import Reply
+from daemon.logic.capabilities import flavour_of, front_of, learned, obstacle, version_of
 
 FILE = CredentialFile(auth_index="1", name="a", provider_key="codex")
 RANKED = CredentialFile(auth_index="1", name="a", provider_key="codex", priority=2)
@@ -86,3 +89,44 @@ def test_how_it_is_shown() -> None:
     assert (shown["routes"]["ampcode"], shown["routes"][RESET]) == (False, True)
     assert shown["no_effect_known"] == ["quota-exceeded.switch-preview-model", "quota-exceeded.switch-project"]
     assert shown["not_shown"] == []
+
+
+@pytest.mark.parametrize(
+    ("known", "flavour"),
+    [
+        (Capabilities(), None),
+        (Capabilities(management=True), "CLIProxyAPI"),
+        (Capabilities(management=True, version="v7.2.142", routes={"usage-queue": True}), "CLIProxyAPI 7.2.142"),
+        (
+            Capabilities(version="6.9.2", routes={"usage-queue": False}),
+            "CLIProxyAPI 6.9.2 (older half of the management API)",
+        ),
+        (Capabilities(front=Front(introduces=True, dialect=Wire.OPENAI_CHAT)), "CLIProxyAPI"),
+        (Capabilities(front=Front(dialect=Wire.OPENAI_CHAT)), "OpenAI-compatible"),
+        (Capabilities(front=Front(dialect=Wire.ANTHROPIC_MESSAGES)), "Anthropic-compatible"),
+        (Capabilities(front=Front(dialect=Wire.GEMINI_GENERATE_CONTENT)), "Gemini-compatible"),
+    ],
+)
+def test_what_it_is_follows_from_what_it_can(known: Capabilities, flavour: str | None) -> None:
+    assert flavour_of(known) == flavour
+
+
+PAGE = Reply(status=200, body=b'{"message": "x", "endpoints": ["GET /v1/models", "GET /v1/metrics/providers"]}')
+LIST, NOTHING = Reply(status=200, body=b'{"data": []}'), Reply(status=404)
+
+
+@pytest.mark.parametrize(
+    ("replies", "front"),
+    [
+        (
+            (PAGE, Reply(status=200), Reply(status=401)),
+            Front(introduces=True, provider_metrics=True, healthz=True, open_without_key=False),
+        ),
+        ((NOTHING, NOTHING, LIST), Front(healthz=False, open_without_key=True)),
+        ((NOTHING, NOTHING, Reply(status=200, body=b"<html>")), Front(healthz=False)),
+        ((NOTHING, NOTHING, Reply(status=503)), Front(healthz=False)),
+        ((Reply(status=200, body=b"[]"), Reply(), Reply()), Front()),
+    ],
+)
+def test_a_front_is_what_its_replies_say(replies: tuple[Reply, Reply, Reply], front: Front) -> None:
+    assert front_of(*replies) == front

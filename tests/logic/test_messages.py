@@ -228,6 +228,7 @@ def test_the_worst_alone_has_always_room() -> None:
         ([an_alert(value_text="true")], "[critical] ProviderRateLimited codex"),
         ([an_alert(value_text="")], "[critical] ProviderRateLimited codex"),
         ([an_alert(labels={"is_new": "true"})], "[critical] ProviderRateLimited is_new=true: 12.3%"),
+        ([an_alert(labels={"model_id": "", "provider_key": "codex"})], "[critical] ProviderRateLimited codex: 12.3%"),
         (
             [an_alert(labels={"credential": "c" * 200})] * 12,
             f"[critical] ProviderRateLimited {'c' * 29}…: 12.3% and 11 more",

@@ -4,7 +4,7 @@ import pytest
 
 from daemon.domain.event import Outcome
 from daemon.domain.upstream_past import Holder
-from daemon.logic.upstream_past_counts import account, tallies, zone_of
+from daemon.logic.upstream_past_counts import account, tallies, together, zone_of
 from tests.logic.past import MINUTE, NOW, auth_files, buckets
 
 
@@ -65,3 +65,12 @@ def test_the_bucket_that_has_not_ended_reaches_to_the_present() -> None:
 @pytest.mark.parametrize("reply", [None, [], {}, {"files": None}, {"files": ["x", {"recent_requests": "x"}]}])
 def test_what_tells_nothing_is_no_account(reply: object) -> None:
     assert account(tallies(reply, reply, NOW), NOW) is None
+
+
+def test_tallies_of_one_credential_are_one() -> None:
+    found = tallies(auth_files(codex=buckets((7, 1), (2, 0), now=NOW), gemini=buckets((1, 0), now=NOW)), None, NOW)
+    first, second = together(found)
+    assert (first.holder.provider_key, first.succeeded, first.failed) == ("codex", 9, 1)
+    assert (first.since, first.until) == (NOW - 10 * MINUTE, NOW + 10 * MINUTE)
+    assert (second.holder.provider_key, second.succeeded) == ("gemini", 1)
+    assert together(()) == ()

@@ -78,7 +78,7 @@ async def test_the_one_that_fails_is_used_last_until_it_is_well_again() -> None:
 
 
 async def test_a_build_that_would_not_show_it_is_not_written_to() -> None:
-    async with a_running_house("--build", "6.8.38") as house:
+    async with a_running_house("--build", "6.8.38", "--trace") as house:
         status = await house.control.get("status")
         assert status["upstream"]["capabilities"]["not_shown"] == ["priority"]
         await house.fake.play(B_IS_LIMITED)

@@ -22,6 +22,7 @@ from daemon.adapters.spool.files import file_of
 from daemon.adapters.spool.reader import SpoolReader
 from daemon.adapters.spool.writer import SpoolWriter
 from daemon.adapters.store import Store, open_store, upgrade
+from daemon.app import shelf
 from daemon.app.backtesting import Rules, open_for_reading, state_log
 from daemon.app.shelf import scan
 from daemon.domain.alert import Alert
@@ -33,6 +34,7 @@ from daemon.domain.notification import Channel
 from daemon.engine.core import Core, Surroundings
 from daemon.engine.evaluate import GRACE_MS
 from daemon.engine.ingest import Arrival, Ingest
+from daemon.engine.looking import Looking
 from tests.logic.playing import T0, an_event
 
 SPARK, CODEX = "gpt-5.3-codex-spark", "gpt-5.3-codex"
@@ -63,6 +65,7 @@ class Hour:
         self.ids = [EventIds(0, number) for number in range(2)]
         self.gathered: list[list[Event]] = [[], []]
         self.offered = 0
+        self.looking = Looking(shelf.looks())
         self.core: Core | None = None
         self.ingest: Ingest | None = None
 
@@ -105,13 +108,18 @@ class Hour:
         core.mitigate.configure(self.config)
         await core.dispatch.load()
         await core.mitigate.load()
-        await core.inventory.refresh()
+        await self._look(core)
         book, last_alive = core.evaluate.open(self.config), await events.last_alive()
         warmed = set()
         for event in events.replay(now - 3_600_000):
             book.warm(event)
             warmed.add(event.event_id)
         core.evaluate.use(book, downtime_ms=0 if last_alive is None else now - last_alive, warmed=warmed)
+
+    async def _look(self, core: Core) -> None:
+        await core.inventory.refresh()
+        for result in self.looking.judge(core.inventory.sight(), self.config):
+            core.evaluate.observe(result)
 
     def _arrived(self, arrival: Arrival) -> None:
         assert self.core is not None
@@ -126,7 +134,7 @@ class Hour:
             return
         await ingest.catch_up()
         if at % MINUTE == 0:
-            await core.inventory.refresh()
+            await self._look(core)
         await core.evaluate.step(self.clock.now())
         if core.mitigate.is_busy:
             await core.mitigate.carry_out()

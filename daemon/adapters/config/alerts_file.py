@@ -9,7 +9,7 @@ from daemon.adapters.config.loops import loop_mistakes
 from daemon.adapters.config.merging import extend, with_defaults
 from daemon.adapters.config.packaged import packaged
 from daemon.adapters.config.receiving import LeadsHome, Secrets, receiver_mistakes
-from daemon.adapters.config.references import LATER, file_mistakes, rule_mistakes
+from daemon.adapters.config.references import YOURS, file_mistakes, release_mistakes, rule_mistakes
 from daemon.adapters.config.selecting import sources_of
 from daemon.adapters.config.validating import fields_of, validated
 from daemon.adapters.config.wording import did_you_mean, nearest, quoted
@@ -32,6 +32,8 @@ class Loaded:
     warnings: tuple[Mistake, ...]
     off: tuple[str, ...] = ()
     """The names of rules that are switched off."""
+    unsaid: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Mitigations that only an operator can say and that nobody has said: the rules that only tell without them."""
 
 
 def load(
@@ -97,6 +99,7 @@ class _Check:
         probes = {name: self._probe(name, node) for name, node in self.tree.child("probes").map.items()}
         self.found += [
             *file_mistakes(self.tree, self.kinds.rules),
+            *release_mistakes(self.tree, self.kinds.probes),
             *receiver_mistakes(self.tree, secrets, leads_home or _to_nobody),
             *loop_mistakes(self.tree),
             *workload_mistakes(self.tree),
@@ -105,7 +108,7 @@ class _Check:
         if config is None or not all(one.warning for one in told):
             raise ConfigError([one for one in told if not one.warning])
         whole = config.model_copy(update={"rules": tuple(rules), "mitigations": mitigations, "probes": probes})
-        return Loaded(config=_without_later(whole), warnings=tuple(told), off=self._off())
+        return Loaded(config=_without_unsaid(whole), warnings=tuple(told), off=self._off(), unsaid=_unsaid(whole))
 
     def _head(self) -> AlertsConfig | None:
         """Rules, mitigations and probes are left in only where they are not even a list or a map."""
@@ -197,8 +200,17 @@ def _of_kind(node: Node, kind: str) -> Node:
     return replace(node, value={**node.map, "kind": replace(node.map["kind"], value=kind)})
 
 
-def _without_later(config: AlertsConfig) -> AlertsConfig:
-    """Without what was warned about: mitigations of later versions, and models that stand in for themselves."""
+def _unsaid(config: AlertsConfig) -> dict[str, tuple[str, ...]]:
+    wanting = {
+        name: tuple(rule.alert for rule in config.rules if any(name in one.mitigate for one in rule.levels.values()))
+        for name in YOURS
+        if name not in config.mitigations
+    }
+    return {name: alerts for name, alerts in wanting.items() if alerts}
+
+
+def _without_unsaid(config: AlertsConfig) -> AlertsConfig:
+    """Without what was told of: mitigations that nobody has said, and models that stand in for themselves."""
 
     def now(rule: Rule) -> Rule:
         levels = {
@@ -212,4 +224,4 @@ def _without_later(config: AlertsConfig) -> AlertsConfig:
 
 
 def _known(wanted: tuple[str, ...], config: AlertsConfig) -> tuple[str, ...]:
-    return tuple(name for name in wanted if name not in LATER or name in config.mitigations)
+    return tuple(name for name in wanted if name not in YOURS or name in config.mitigations)

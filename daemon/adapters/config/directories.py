@@ -1,5 +1,6 @@
 """Where things lie unless settings say otherwise: systemd's directories, else those of the user (XDG)."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,13 +24,24 @@ def runtime_dir(environ: Mapping[str, str], state: str) -> str:
     return _given("RUNTIME_DIRECTORY", environ) or (f"{session}/runbookd" if session else state)
 
 
-def alerts_files(environ: Mapping[str, str]) -> tuple[Path, ...]:
-    """Where an alerts file may stand, best first."""
+def config_dirs(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """Where files of settings and rules may stand, best first."""
     directories = (
         _given("CONFIGURATION_DIRECTORY", environ),
         f"{_xdg('XDG_CONFIG_HOME', environ) or _home(environ, '.config')}/runbookd",
     )
-    return tuple(Path(directory).expanduser() / "alerts.yaml" for directory in directories if directory)
+    return tuple(Path(directory).expanduser() for directory in directories if directory)
+
+
+def alerts_files(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """Where an alerts file may stand, best first."""
+    return tuple(directory / "alerts.yaml" for directory in config_dirs(environ))
+
+
+def settings_file(environ: Mapping[str, str]) -> Path | None:
+    """The first `runbookd.toml` that there is."""
+    files = (directory / "runbookd.toml" for directory in config_dirs(environ))
+    return next((file for file in files if os.path.lexists(file)), None)
 
 
 def _given(name: str, environ: Mapping[str, str]) -> str | None:

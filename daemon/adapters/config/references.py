@@ -7,6 +7,7 @@ from string import Formatter
 from typing import get_args
 
 from daemon.adapters.config.comparing import compared_mistakes
+from daemon.adapters.config.packaged import packaged
 from daemon.adapters.config.selecting import OF, selection_mistakes, source_of
 from daemon.adapters.config.validating import fields_of
 from daemon.adapters.config.wording import did_you_mean, quoted
@@ -16,11 +17,16 @@ from daemon.domain.alerts_config import Rule, SelectionSpec
 from daemon.domain.errors import Mistake
 from daemon.domain.sources import EVENTS
 from daemon.domain.units import parse_ratio
+from daemon.logic.releasing import NO_PROBES
 
 FALLBACK = "fallback"
 """The shipped mitigation: the alias of `fallbacks:` for the models that an alert is about."""
-LATER = frozenset({"pin-thinking", "iflow-away"})
-"""Mitigations of later versions: a file that names them is right, and waits."""
+YOURS = {
+    "iflow-away": "{kind: reroute, prefix: iflow, to_prefix: …}",
+    "pin-thinking": "{kind: pin_thinking, model: …, level: high}",
+    "tool-images-away": "{kind: reroute, model: …, to_model: …}",
+}
+"""Mitigations that rules may name before there are any, and how each begins: where to, only an operator knows."""
 FIGURES = frozenset({"alert", "value", "samples", "bad", "lower_bound", "window", "reason"})
 """What a summary may name beside the fields in `by`."""
 RESERVED = frozenset({"alert", "severity"})
@@ -107,8 +113,9 @@ def _order(levels: Node) -> Iterator[Mistake]:
 def _acting(level: Node, rule: Node, tree: Node) -> Iterator[Mistake]:
     wanted, known = level.child("mitigate").list, {FALLBACK, *tree.child("mitigations").map}
     for name in wanted:
-        if name.text in LATER and name.text not in known:
-            yield name.mistake(f"this version has no {quoted(name.text)} yet: it is left out", warning=True)
+        if name.text in YOURS and name.text not in known:
+            if name.source != str(packaged("alerts.yaml")):
+                yield name.mistake(f"is left out until `mitigations:` has {say_yours(name.text)}", warning=True)
         elif name.text is not None and name.text not in known:
             yield name.mistake(f"{quoted(name.text)} is not a mitigation{did_you_mean(name.text, known)}")
         elif name.text == FALLBACK:
@@ -117,6 +124,22 @@ def _acting(level: Node, rule: Node, tree: Node) -> Iterator[Mistake]:
         yield level.mistake(
             "acts at the first sight of trouble: say how long it must last, such as for: 1m", warning=True
         )
+
+
+def say_yours(name: str) -> str:
+    """What to write where a mitigation is an operator's own."""
+    return f"a line such as {name}: {YOURS[name]}"
+
+
+def release_mistakes(tree: Node, probes: Collection[str]) -> Iterator[Mistake]:
+    """What releases name must be there."""
+    known = {*NO_PROBES, *probes}
+    for mitigation in tree.child("mitigations").map.values():
+        canary = mitigation.child("release").child("canary")
+        if canary.text is not None and canary.text not in known:
+            yield canary.mistake(
+                f"{quoted(canary.text)} is neither ping, trickle nor a probe{did_you_mean(canary.text, known)}"
+            )
 
 
 def _fallback(name: Node, rule: Node, tree: Node) -> Iterator[Mistake]:

@@ -12,7 +12,7 @@ from daemon.adapters.config.settings_types import split_urls
 from daemon.domain.alerts_config import AlertsConfig, Receiver
 from daemon.domain.notification import Channel
 
-NOTIFY_URLS = "notify_urls"
+NOTIFY_URLS, PROBE_KEYS = "notify_urls", "probe_keys"
 WITH_HOSTS = frozenset({"http", "https", "json", "jsons", "form", "forms", "xml", "xmls"})
 """Schemes whose host is a host; in others a token stands there."""
 
@@ -57,6 +57,14 @@ def receiver_channels(
         return tuple(Channel(url=url, kind=receiver.kind, headers=headers) for url in urls)
 
     return {receiver.name: of(receiver) for receiver in config.receivers}
+
+
+def probe_keys(settings: Settings) -> Mapping[str, str]:
+    """Client keys to ask with for the inventory, by name: the lines `name = key` of a secret file. Others are left
+    out, and so is what begins with `#`."""
+    lines = [line.partition("=") for line in _file(settings.secrets_dir, PROBE_KEYS).splitlines()]
+    pairs = [(name.strip(), key.strip()) for name, _, key in lines if not name.lstrip().startswith("#")]
+    return {name: key for name, key in pairs if name and key}
 
 
 def heartbeat_url(

@@ -110,8 +110,10 @@ class Settings(BaseSettings):
 
 
 def load_settings(config: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings of this process. Raises `ConfigError` with every mistake; none shows the value of a secret."""
+    """The settings of this process; `config` is a file of them, else the first of the usual ones. Raises `ConfigError`
+    with every mistake; none shows the value of a secret."""
     environ = os.environ if environ is None else environ
+    config = directories.settings_file(environ) if config is None else config
     found = from_environment(environ, Settings.model_fields)
     file = from_toml(config, Settings.model_fields) if config is not None else Found()
     if secrets := found.values.get("secrets_dir") or file.values.get("secrets_dir") or directories.secrets_dir(environ):

@@ -14,6 +14,8 @@ from daemon.domain.event import Wire
 
 WORDS = ("All", " systems", " are", " nominal", ".")
 OUTPUT_TOKENS = 12
+DRIFT = 500
+"""So many tokens are counted that were not there."""
 
 _JSON = {"content-type": "application/json"}
 _SSE = {"content-type": "text/event-stream", "cache-control": "no-cache"}
@@ -72,9 +74,21 @@ class Answer:
         return wires.Reply(
             id=f"fake{self.record.number:08x}",
             created=self.now // 1000,
-            words=() if self.fault is FakeFault.EMPTY else self._words(),
+            words=() if self.fault is FakeFault.EMPTY or self.ask.tool else self._words(),
             usage=self._usage(wires.REASONING_TOKENS.get(effort or "none", 0)),
             effort=effort,
+            tool=self._tool(),
+        )
+
+    def _tool(self) -> wires.ToolCall | None:
+        """Where the request insists on one."""
+        if self.ask.tool is None or self.fault is FakeFault.EMPTY:
+            return None
+        is_cut = self.fault is FakeFault.TOOL_WITHOUT_ARGUMENTS
+        return wires.ToolCall(
+            name=self.ask.tool,
+            arguments="" if is_cut else '{"city":"Paris"}',
+            stops_for_it=self.fault is not FakeFault.TOOL_AS_STOP,
         )
 
     def _words(self) -> tuple[str, ...]:
@@ -83,6 +97,8 @@ class Answer:
     def _effort(self) -> str | None:
         if self.fault is FakeFault.THINKING_DRIFT:
             return "high" if self.ask.effort == "low" else "low"
+        if self.fault is FakeFault.NO_THINKING:
+            return "none"
         return self.ask.effort
 
     def _usage(self, reasoning: int) -> wires.Tokens | None:
@@ -90,7 +106,13 @@ class Answer:
             return None
         if self.fault is FakeFault.ZERO_USAGE:
             return wires.Tokens(input=0, output=0)
-        tokens = wires.Tokens(input=self.ask.input_tokens, output=OUTPUT_TOKENS + reasoning, reasoning=reasoning)
+        more_input = DRIFT if self.fault is FakeFault.INPUT_DRIFT else 0
+        more_output = DRIFT if self.fault is FakeFault.OUTPUT_DRIFT else 0
+        tokens = wires.Tokens(
+            input=self.ask.input_tokens + more_input,
+            output=OUTPUT_TOKENS + reasoning + more_output,
+            reasoning=reasoning,
+        )
         self.record.tokens = {
             "input_tokens": tokens.input,
             "output_tokens": tokens.output,

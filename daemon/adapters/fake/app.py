@@ -4,6 +4,7 @@ import hmac
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from email.utils import formatdate
 from hashlib import sha256
 from typing import Any
 
@@ -19,6 +20,8 @@ from daemon.adapters.fake.credentials import CREDENTIALS, Credential, Credential
 from daemon.adapters.fake.flavours import FLAVOURS, LEGACY, NEWEST
 from daemon.adapters.fake.management import Management
 from daemon.adapters.fake.past import Past
+from daemon.adapters.fake.plain import PLAIN, refused
+from daemon.adapters.fake.quota import Quotas
 from daemon.adapters.fake.record import Record, Records
 from daemon.adapters.fake.scenario import Director, FakeFault, FaultRule, Scenario, read_scenario
 from daemon.domain.errors import ConfigError
@@ -26,6 +29,7 @@ from daemon.domain.event import Wire
 from daemon.ports import Clock
 
 OWNERS = {"codex": "openai", "claude": "anthropic", "gemini": "google"}
+METRICS = "/v1/metrics/providers"
 CATALOGUE = (
     "gpt-5.5",
     "gpt-5.4",
@@ -53,28 +57,31 @@ class FakeUpstream:
         scenario: Scenario | None = None,
         api_keys: Sequence[str] = (),
         management_key: str | None = None,
-        trace: bool = True,
+        trace: bool | None = None,
         zone_minutes: int = 0,
         legacy: bool = False,
         version: str | None = None,
         credentials: Sequence[Credential] = CREDENTIALS,
     ) -> None:
         """`zone_minutes`: how far its clock is ahead of UTC. A `legacy` one serves usage statistics and no counts;
-        `version` is one of `FLAVOURS`."""
+        `version` is one of `FLAVOURS`, and says the credential of each answer as that does unless `trace` is said."""
         self._clock = clock
         self._first = scenario or Scenario(name="healthy")
         self._director = Director(self._first)
         self._keys = tuple(api_keys)
-        self._trace = trace
+        self._flavour = FLAVOURS[version or (LEGACY if legacy else NEWEST)]
+        self._trace = self._flavour.traces if trace is None else trace
         self.records = Records()
         self._credentials = Credentials(credentials)
+        self._quotas = Quotas(clock, self.records, self._credentials)
         self._management = Management(
             clock=clock,
             key=management_key,
             api_keys=self._keys,
             past=Past(self.records, clock, zone_minutes),
             credentials=self._credentials,
-            flavour=FLAVOURS[version or (LEGACY if legacy else NEWEST)],
+            quotas=self._quotas,
+            flavour=self._flavour,
         )
         self._app = self._routed()
 
@@ -102,8 +109,7 @@ class FakeUpstream:
 
     def _routed(self) -> ASGIApp:
         routes = [
-            Route("/", self._root, methods=["GET"]),
-            Route("/healthz", self._healthz, methods=["GET"]),
+            *self._front(),
             Route("/v1/models", self._models, methods=["GET"]),
             Route("/v1beta/models", self._gemini_models, methods=["GET"]),
             Route("/v1/chat/completions", self._chat, methods=["POST"]),
@@ -113,11 +119,24 @@ class FakeUpstream:
             Route("/v1beta/models/{call:path}", self._gemini, methods=["POST"]),
             Route("/v1/models/{call:path}", self._gemini, methods=["POST"]),
             *self._management.routes(),
+        ]
+        if self._flavour.plain:
+            routes = [route for route in routes if route.path in PLAIN[self._flavour.plain].paths]
+        control = [
             Route("/_fake/scenario", self._scenario, methods=["GET", "PUT"]),
+            Route("/_fake/quota", self._quota, methods=["GET", "PUT"]),
             Route("/_fake/requests", self._requests, methods=["GET"]),
             Route("/_fake/reset", self._reset, methods=["POST"]),
         ]
-        return Starlette(routes=routes, exception_handlers={404: _not_found, 405: _not_found})
+        return Starlette(routes=[*routes, *control], exception_handlers={404: _not_found, 405: _not_found})
+
+    def _front(self) -> list[Route]:
+        own = self._flavour
+        return [
+            Route("/", self._root, methods=["GET"]),
+            *([Route("/healthz", self._healthz, methods=["GET"])] if own.healthz else []),
+            *([Route(METRICS, self._metrics, methods=["GET"])] if own.provider_metrics else []),
+        ]
 
     # ---- the four wires ------------------------------------------------------------------------------------------
 
@@ -177,7 +196,15 @@ class FakeUpstream:
     def _fault(self, ask: wires.Ask, credential: Credential | None) -> FaultRule | None:
         if credential is None:
             return FaultRule(fault=FakeFault.AUTH_UNAVAILABLE)
-        rule = self._director.next_fault(model=ask.model, wire=ask.wire, stream=ask.stream, credential=credential.name)
+        rule = self._director.next_fault(
+            model=ask.model,
+            wire=ask.wire,
+            stream=ask.stream,
+            credential=credential.name,
+            tool_image=ask.tool_image,
+        )
+        if rule and rule.fault is FakeFault.NOT_IN_PLAN and self._management.rests(credential.auth_index, ask.model):
+            return FaultRule(fault=FakeFault.AUTH_UNAVAILABLE)
         is_over = credential.auth_index in self._management.rested
         return None if is_over and rule and rule.fault is FakeFault.COOLDOWN else rule
 
@@ -189,6 +216,8 @@ class FakeUpstream:
 
     def _refused(self, request: Request) -> Response | None:
         """Any of the places where a client may put its key will do; without configured keys everybody passes."""
+        if self._flavour.plain:
+            return refused(self._flavour.plain, request, self._keys)
         if not self._keys:
             return None
         authorization = request.headers.get("authorization", "")
@@ -206,9 +235,11 @@ class FakeUpstream:
 
     def _listed(self) -> list[tuple[str, str]]:
         """Models with their owners; those of disabled credentials are gone."""
-        served = self._director.scenario.models or CATALOGUE
+        own = PLAIN[self._flavour.plain].models if self._flavour.plain else ""
+        served = [model for model in self._director.scenario.models or CATALOGUE if model.startswith(own)]
         found = ((model, self._credentials.serving(model)) for model in served)
-        return [(model, OWNERS.get(those[0].provider, those[0].provider)) for model, those in found if those]
+        able = ((model, [one for one in those if one.has(model)]) for model, those in found)
+        return [(model, OWNERS.get(those[0].provider, those[0].provider)) for model, those in able if those]
 
     async def _models(self, request: Request) -> Response:
         if refused := self._refused(request):
@@ -239,10 +270,17 @@ class FakeUpstream:
 
     async def _root(self, request: Request) -> Response:
         endpoints = ["POST /v1/chat/completions", "POST /v1/completions", "GET /v1/models"]
-        return JSONResponse({"message": "CLI Proxy API Server", "endpoints": endpoints})
+        if self._flavour.provider_metrics:
+            endpoints.append(f"GET {METRICS}")
+        date = formatdate(self._clock.now() / 1000, usegmt=True)
+        return JSONResponse({"message": "CLI Proxy API Server", "endpoints": endpoints}, headers={"Date": date})
 
     async def _healthz(self, request: Request) -> Response:
         return JSONResponse({"status": "ok"})
+
+    async def _metrics(self, request: Request) -> Response:
+        """As good as always empty: it counts by the beginning of the client's key."""
+        return JSONResponse({})
 
     # ---- control -------------------------------------------------------------------------------------------------
 
@@ -254,6 +292,15 @@ class FakeUpstream:
             except (ConfigError, ValueError) as error:
                 return JSONResponse({"error": str(error)}, status_code=422)
         return JSONResponse(self._director.scenario.model_dump(mode="json", exclude_defaults=True))
+
+    async def _quota(self, request: Request) -> Response:
+        """PUT takes what credentials have left, by globs over their names, in place of what was set."""
+        if request.method == "PUT":
+            try:
+                self._quotas.set(json.loads(await request.body()))
+            except ValueError as error:
+                return JSONResponse({"error": str(error)}, status_code=422)
+        return JSONResponse(self._quotas.shown())
 
     async def _requests(self, request: Request) -> Response:
         """`?model=` narrows, `?after=N` gives only requests numbered above N, `?limit=` (1000) bounds the list."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from string import ascii_lowercase
 from typing import Any
 
+SPARK_PLANS = ("plus", "pro")
+
 
 @dataclass(frozen=True, slots=True)
 class Credential:
@@ -15,10 +17,16 @@ class Credential:
     name: str
     provider: str
     models: tuple[str, ...]
+    plan: str | None = None
+    """Of its account, where its vendor has plans."""
+
+    def has(self, model: str) -> bool:
+        """Whether its plan has a model: Spark is in two of them."""
+        return self.plan in (None, *SPARK_PLANS) or not model.endswith("-spark")
 
 
 CREDENTIALS = (
-    Credential("c0de00000000c0de", "codex-a@example.org.json", "codex", ("gpt-",)),
+    Credential("c0de00000000c0de", "codex-a@example.org.json", "codex", ("gpt-",), "plus"),
     Credential("c1a0de000000c1a0", "claude-a@example.org.json", "claude", ("claude-",)),
     Credential("9e31410000009e31", "gemini-a@example.org.json", "gemini", ("gemini-",)),
     Credential("1f10a000000001f1", "iflow-a.json", "iflow", ("iflow/",)),
@@ -26,6 +34,9 @@ CREDENTIALS = (
     Credential("0ca11b1e00000ca1", "compatible.json", "openai-compatibility", ("",)),
 )
 """The provider of the first whose models fit serves; the last one serves whatever is left."""
+
+KIRO = Credential("41a0000000041a00", "kiro-a.json", "kiro", ("kiro-",))
+"""Served by some older builds only."""
 
 
 def several(count: int) -> tuple[Credential, ...]:

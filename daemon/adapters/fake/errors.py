@@ -13,11 +13,15 @@ STATUS = {
     FakeFault.QUOTA: 429,
     FakeFault.SERVER_ERROR: 500,
     FakeFault.AUTH_UNAVAILABLE: 503,
+    FakeFault.NO_API_KEY: 500,
+    FakeFault.ACCOUNT_GONE: 406,
     FakeFault.OVERLOADED: 529,
     FakeFault.UNAUTHORIZED: 401,
     FakeFault.FORBIDDEN: 403,
     FakeFault.MODEL_NOT_FOUND: 404,
     FakeFault.MODEL_NOT_SUPPORTED: 400,
+    FakeFault.NOT_IN_PLAN: 404,
+    FakeFault.REFUSED: 400,
 }
 """The faults that are answered with an error status."""
 
@@ -37,10 +41,14 @@ _BASE: Mapping[FakeFault, tuple[str, str, str]] = {
     FakeFault.RATE_LIMIT: ("Rate limit reached", "rate_limit_error", "rate_limit_exceeded"),
     FakeFault.QUOTA: ("You exceeded your current quota", "insufficient_quota", "insufficient_quota"),
     FakeFault.SERVER_ERROR: ("internal error", "server_error", "internal_server_error"),
+    FakeFault.NO_API_KEY: ("iflow executor: missing api key", "server_error", "internal_server_error"),
+    FakeFault.ACCOUNT_GONE: ("Not acceptable", "invalid_request_error", ""),
     FakeFault.OVERLOADED: ("Overloaded", "server_error", "internal_server_error"),
     FakeFault.UNAUTHORIZED: ("Provided authentication token is expired", "authentication_error", "invalid_api_key"),
     FakeFault.FORBIDDEN: ("Request not allowed", "permission_error", "insufficient_quota"),
     FakeFault.MODEL_NOT_FOUND: ("The model does not exist", "invalid_request_error", "model_not_found"),
+    FakeFault.NOT_IN_PLAN: ("The model does not exist", "invalid_request_error", "model_not_found"),
+    FakeFault.REFUSED: ("Invalid value in input", "invalid_request_error", "invalid_value"),
 }
 
 

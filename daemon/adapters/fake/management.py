@@ -12,9 +12,11 @@ from starlette.routing import Route
 from daemon.adapters.fake.credentials import Credential, Credentials
 from daemon.adapters.fake.flavours import Flavour
 from daemon.adapters.fake.past import Past
+from daemon.adapters.fake.quota import Quotas
 from daemon.ports import Clock
 
 BAN_SECONDS = 1800
+LACKING_SECONDS = 43_200
 FAILURES_ALLOWED = 5
 BASE = "/v0/management"
 
@@ -27,6 +29,7 @@ BOOLEANS = (
     "quota-exceeded/switch-project",
     "quota-exceeded/switch-preview-model",
 )
+MODEL_ROUTES = ("routing/strategy", "oauth-model-alias")
 STRATEGIES = {
     "round-robin": "round-robin",
     "rr": "round-robin",
@@ -45,6 +48,7 @@ DEFAULTS: dict[str, Any] = {
     "quota-exceeded": {"switch-project": False, "switch-preview-model": False},
     "routing": {"strategy": "round-robin"},
     "oauth-model-alias": {},
+    "oauth-excluded-models": {},
 }
 
 
@@ -62,9 +66,11 @@ class Management:
         api_keys: tuple[str, ...],
         past: Past,
         credentials: Credentials,
+        quotas: Quotas,
         flavour: Flavour,
     ) -> None:
         self._past, self._credentials, self._flavour = past, credentials, flavour
+        self._quotas = quotas
         self._clock = clock
         self._key = key
         self._api_keys = api_keys
@@ -75,8 +81,18 @@ class Management:
         self._config = {**deepcopy(DEFAULTS), "api-keys": list(self._api_keys)}
         self._failures: dict[str, tuple[int, float]] = {}
         self._credentials.reset()
+        self._quotas.reset()
         self.rested: set[str] = set()
         """Credentials, by index, whose cooldown somebody has ended."""
+        self._lacking: dict[tuple[str, str], int] = {}
+        """Until when a credential is rested for a model that its account lacks."""
+
+    def rests(self, auth_index: str, model: str) -> bool:
+        """Whether a credential is rested for a model that its account lacks; asked once, it is for twelve hours."""
+        now, ends = self._clock.now(), self._lacking.get((auth_index, model), 0)
+        if ends <= now:
+            self._lacking[auth_index, model] = now + LACKING_SECONDS * 1000
+        return ends > now
 
     def routes(self) -> list[Route]:
         """All routes of the tree."""
@@ -84,11 +100,12 @@ class Management:
             return []
         settings = [
             self._route(f"/{name}", self._setting(name), "GET", "PUT", "PATCH")
-            for name in (*BOOLEANS, "routing/strategy", "oauth-model-alias")
+            for name in (*BOOLEANS, *(MODEL_ROUTES if self._flavour.routes_models else ()))
         ]
         return [
             *settings,
             self._route("/config", self._read_config, "GET"),
+            self._route("/oauth-excluded-models", self._read_excluded, "GET"),
             self._route("/auth-files", self._list_credentials, "GET"),
             self._route("/logs", self._read_log, "GET"),
             *self._routes_of_flavour(),
@@ -103,7 +120,10 @@ class Management:
         return [
             self._route(*usage, "GET"),
             *(self._route(*patch, "PATCH") for patch in patches if own.patches_credentials),
+            *([self._route("/ampcode", self._read_amp, "GET")] if own.ampcode else []),
             *([self._route("/reset-quota", self._reset_quota, "POST")] if own.resets_quota else []),
+            *([self._route("/kiro-quota", self._read_kiro, "GET")] if own.kiro_quota else []),
+            *([self._route("/api-call", self._call_vendor, "POST")] if own.api_call else []),
         ]
 
     # ---- who may come in -----------------------------------------------------------------------------------------
@@ -174,6 +194,13 @@ class Management:
         self._config["oauth-model-alias"] = {**kept, channel: aliases} if aliases else kept
         return JSONResponse({"status": "ok"})
 
+    async def _read_excluded(self, request: Request) -> Response:
+        """By provider, the models that are left out, as patterns."""
+        return JSONResponse({"oauth-excluded-models": self._config["oauth-excluded-models"]})
+
+    async def _read_amp(self, request: Request) -> Response:
+        return JSONResponse({"ampcode": {}})
+
     async def _read_config(self, request: Request) -> Response:
         return JSONResponse(self._config)
 
@@ -199,7 +226,10 @@ class Management:
             "source": "file",
             "size": 1024,
             "account_type": "oauth",
+            **({"id_token": {"plan_type": credential.plan}} if credential.plan else {}),
             **(self._past.counts(credential.auth_index) if self._flavour.is_newer else {}),
+            **(self._quotas.signals(credential) if self._flavour.quota_signals else {}),
+            **self._quotas.cooldown(credential, shows_retry=self._flavour.shows_retry),
             **fields,
         }
 
@@ -230,15 +260,33 @@ class Management:
         if credential is None:
             return _error(404, "auth not found")
         self.rested.add(credential.auth_index)
+        self._lacking = {key: ends for key, ends in self._lacking.items() if key[0] != credential.auth_index}
         return JSONResponse({"status": "ok", "auth_index": credential.auth_index, "models": []})
+
+    async def _read_kiro(self, request: Request) -> Response:
+        status, body = self._quotas.kiro(request.query_params.get("auth_index"))
+        return JSONResponse(body, status_code=status)
+
+    async def _call_vendor(self, request: Request) -> Response:
+        body = await _object(request)
+        status, answer = (400, {"error": "invalid body"}) if body is None else self._quotas.call(body)
+        return JSONResponse(answer, status_code=status)
 
     # ---- the past ------------------------------------------------------------------------------------------------
 
     async def _read_log(self, request: Request) -> Response:
         if not self._config["logging-to-file"]:
             return _error(400, "logging to file disabled")
-        after, limit = (_whole(request.query_params.get(name, "")) or 0 for name in ("after", "limit"))
-        return JSONResponse(self._past.log(after, limit))
+        query, choices = request.query_params, self._choice if self._config["debug"] else lambda _: None
+        after, limit = (_whole(query.get(name, "")) or 0 for name in ("after", "limit"))
+        if self._flavour.log_cursor and not after:
+            return JSONResponse(self._past.log_on(_whole(query.get("cursor", "")), limit, choices))
+        return JSONResponse(self._past.log(after, limit, choices))
+
+    def _choice(self, auth_index: str | None) -> str | None:
+        """What the log says of it while it says much."""
+        chosen = self._credentials.find(auth_index)
+        return None if chosen is None else f"Use OAuth provider={chosen.provider} auth_file={chosen.name}"
 
     async def _pop_usage(self, request: Request) -> Response:
         """Its queue is always empty."""

@@ -1,6 +1,6 @@
 """What the fake upstream tells of its past, out of what it has really answered: counts, statistics, its log."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,9 @@ WITH_IDS = ("/v1/", "/v1beta/")
 """Paths whose lines in the log carry the id of their request."""
 NOTICED = frozenset({FakeFault.IN_BAND_ERROR, FakeFault.TRUNCATE, FakeFault.CLEAN_CUT, FakeFault.CONNECT_DROP})
 """Failures that an answer with status 200 hides from the log, but not from the counts."""
+
+
+Choices = Callable[[str | None], str | None]
 
 
 class Past:
@@ -45,12 +48,27 @@ class Past:
         figures = {**_totals(calls), "success_count": len(calls) - failed, "failure_count": failed}
         return {"usage": {**figures, "apis": {"client": {**_totals(calls), "models": told}}}, "failed_requests": failed}
 
-    def log(self, after: int, limit: int) -> dict[str, Any]:
-        """The newest lines whose second is later than `after` (Unix seconds)."""
-        ended = sorted((record for record in self._records.requests if record.ended), key=_ended_at)
-        chosen = [record for record in ended if _ended_at(record) // 1000 > after][-limit:]
+    def log(self, after: int, limit: int, choices: Choices = lambda _: None) -> dict[str, Any]:
+        """The newest lines whose second is later than `after` (Unix seconds); `choices` say what is told of the choice
+        of a credential, by its index."""
+        chosen = [record for record in self._ended() if _ended_at(record) // 1000 > after]
+        return self._told(chosen, limit, after, choices)
+
+    def log_on(self, cursor: int | None, limit: int, choices: Choices = lambda _: None) -> dict[str, Any]:
+        """What was written since that place, or all where it is none of this log; and the place to go on from."""
+        ended, gone = self._ended(), self._records.total - len(self._records.requests)
+        is_lost = cursor is not None and cursor > gone + len(ended)
+        chosen = ended if cursor is None or is_lost else ended[max(0, cursor - gone) :]
+        told = {**self._told(chosen, limit, 0, choices), "next-cursor": str(gone + len(ended))}
+        return {**told, "cursor-reset": True} if is_lost else told
+
+    def _ended(self) -> list[Record]:
+        return sorted((record for record in self._records.requests if record.ended), key=_ended_at)
+
+    def _told(self, chosen: list[Record], limit: int, after: int, choices: Choices) -> dict[str, Any]:
         latest = _ended_at(chosen[-1]) // 1000 if chosen else after
-        return {"lines": list(map(self._line, chosen)), "line-count": len(chosen), "latest-timestamp": latest}
+        lines = [line for record in chosen for line in self._lines(record, choices(record.auth_index))][-limit:]
+        return {"lines": lines, "line-count": len(lines), "latest-timestamp": latest}
 
     def _calls(self) -> Iterator[Record]:
         """What reached a credential."""
@@ -61,13 +79,15 @@ class Past:
         begin, end = (f"{_instant(self._local(place * BUCKET_MS)):%H:%M}" for place in (index, index + 1))
         return {"time": f"{begin}-{end}", "success": len(those) - sum(those), "failed": sum(those)}
 
-    def _line(self, record: Record) -> str:
+    def _lines(self, record: Record, choice: str | None) -> Iterator[str]:
         status = record.status or 502
         level = "error" if status >= 500 else "warn" if status >= 400 else "info"
         request = f"{record.number:08x}" if record.path.startswith(WITH_IDS) else "--------"
         stamp = f"{_instant(self._local(_ended_at(record))):%Y-%m-%d %H:%M:%S}"
         latency = f"{(record.duration_ms or 0) / 1000:.3f}s"
-        return (
+        if choice is not None:
+            yield f"[{stamp}] [{request}] [debug] [conductor.go:812] {choice} for model {record.model}"
+        yield (
             f"[{stamp}] [{request}] [{level:<5}] [gin_logger.go:94] {status:>3} | {latency:>13} | {'127.0.0.1':>15} | "
             f'{record.method:<7} "{record.path}"'
         )

@@ -23,17 +23,26 @@ class FakeFault(StrEnum):
     QUOTA = "429_quota"
     SERVER_ERROR = "500"
     AUTH_UNAVAILABLE = "503_auth_unavailable"
+    NO_API_KEY = "500_no_api_key"
+    ACCOUNT_GONE = "406"
     OVERLOADED = "529"
     UNAUTHORIZED = "401"
     FORBIDDEN = "403"
     MODEL_NOT_FOUND = "404_model_not_found"
     MODEL_NOT_SUPPORTED = "400_model_not_supported"
+    NOT_IN_PLAN = "404_not_in_plan"
+    REFUSED = "400"
     IN_BAND_ERROR = "in_band_error"
     TRUNCATE = "truncate"
     CLEAN_CUT = "clean_cut"
     ZERO_USAGE = "zero_usage"
     NO_USAGE = "no_usage"
+    INPUT_DRIFT = "input_drift"
+    OUTPUT_DRIFT = "output_drift"
     THINKING_DRIFT = "thinking_drift"
+    NO_THINKING = "no_thinking"
+    TOOL_WITHOUT_ARGUMENTS = "tool_without_arguments"
+    TOOL_AS_STOP = "tool_as_stop"
     EMPTY = "empty"
     SLOW = "slow"
     CONNECT_DROP = "connect_drop"
@@ -46,13 +55,16 @@ class Match(Strict):
     """A glob over the model as it was sent: `gpt-5*`, `kiro/*`."""
     wire: Wire | None = None
     stream: bool | None = None
+    tool_image: bool | None = None
+    """Whether the result of a tool holds a picture."""
     credential: str = "*"
     """A glob over the name of the credential whose turn it is."""
 
-    def fits(self, *, model: str, wire: Wire, stream: bool, credential: str = "") -> bool:
+    def fits(self, *, model: str, wire: Wire, stream: bool, credential: str = "", tool_image: bool = False) -> bool:
         """Whether a request is meant."""
         is_named = fnmatchcase(model, self.model) and fnmatchcase(credential, self.credential)
-        return is_named and self.wire in (None, wire) and self.stream in (None, stream)
+        is_shaped = self.stream in (None, stream) and self.tool_image in (None, tool_image)
+        return is_named and is_shaped and self.wire in (None, wire)
 
 
 class FaultRule(Strict):
@@ -108,10 +120,12 @@ class Director:
         self.scenario = scenario
         self._counts = [0] * len(scenario.rules)
 
-    def next_fault(self, *, model: str, wire: Wire, stream: bool, credential: str = "") -> FaultRule | None:
+    def next_fault(
+        self, *, model: str, wire: Wire, stream: bool, credential: str = "", tool_image: bool = False
+    ) -> FaultRule | None:
         """The rule that strikes this request; None when it shall succeed."""
         for number, rule in enumerate(self.scenario.rules):
-            if rule.match.fits(model=model, wire=wire, stream=stream, credential=credential):
+            if rule.match.fits(model=model, wire=wire, stream=stream, credential=credential, tool_image=tool_image):
                 self._counts[number] += 1
                 if rule.strikes(self._counts[number]):
                     return rule
@@ -129,6 +143,7 @@ BUILT_IN = {
         Scenario(name="healthy"),
         Scenario(name="storm", rules=(_rule("gpt-5*", FakeFault.RATE_LIMIT, 0.12),)),
         Scenario(name="spark", rules=(_rule(SPARK, FakeFault.SERVER_ERROR, 0.2),)),
+        Scenario(name="spark-not-in-plan", rules=(_rule(SPARK, FakeFault.NOT_IN_PLAN, 1.0),)),
         Scenario(name="zero-usage", rules=(_rule("*", FakeFault.ZERO_USAGE, 1.0),)),
         Scenario(name="thinking-drift", rules=(_rule("*", FakeFault.THINKING_DRIFT, 0.2, wire=Wire.OPENAI_RESPONSES),)),
         Scenario(name="down", rules=(_rule("*", FakeFault.CONNECT_DROP, 1.0),)),

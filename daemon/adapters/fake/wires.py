@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from daemon.domain.event import Wire
+from daemon.domain.thinking import level_of
 
 Json = dict[str, Any]
 
@@ -24,6 +25,10 @@ class Ask:
     effort: str | None = None
     input_tokens: int = 1
     codex: bool = False
+    tool: str | None = None
+    """The tool that must be called: one that may be is not."""
+    tool_image: bool = False
+    """The result of a tool holds a picture."""
 
     @property
     def upstream_model(self) -> str:
@@ -41,6 +46,21 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """The call of a tool; `arguments` are JSON, or nothing where they were lost."""
+
+    name: str
+    arguments: str
+    stops_for_it: bool = True
+    """The answer says that it ended for the tool, on wires that say so."""
+
+    @property
+    def given(self) -> Json:
+        """The arguments as an object."""
+        return dict(json.loads(self.arguments or "{}"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """What shall be said, on whichever wire; `usage` is None where the counters shall be absent."""
 
@@ -49,6 +69,11 @@ class Reply:
     words: tuple[str, ...]
     usage: Tokens | None
     effort: str | None = None
+    tool: ToolCall | None = None
+
+    def ends(self, usual: str, for_a_tool: str) -> str:
+        """Why it ended, in the words of a wire."""
+        return for_a_tool if self.tool and self.tool.stops_for_it else usual
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +97,10 @@ def read_ask(wire: Wire, body: Mapping[str, Any], size: int, *, codex: bool = Fa
         model=model,
         stream=body.get("stream") is True,
         effort=_effort(model, body),
-        input_tokens=_input_tokens(size),
+        input_tokens=_input_tokens(_said(body, size)),
         codex=codex,
+        tool=_tool(body),
+        tool_image=_has_tool_image(body),
     )
 
 
@@ -86,7 +113,14 @@ def read_gemini_ask(model: str, verb: str, body: Mapping[str, Any], size: int, *
         sse=sse,
         effort=_effort(model, body),
         input_tokens=_input_tokens(size),
+        tool=_tool(body),
     )
+
+
+def _said(body: Mapping[str, Any], size: int) -> int:
+    """How long a request is without what asks for a stream: both modes count the same."""
+    asking = {name: value for name, value in body.items() if name in ("stream", "stream_options")}
+    return size - len(encode(asking)) + 1 if asking else size
 
 
 def _input_tokens(size: int) -> int:
@@ -95,18 +129,55 @@ def _input_tokens(size: int) -> int:
 
 def _effort(model: str, body: Mapping[str, Any]) -> str | None:
     """The thinking asked for, by whichever field; a suffix of the model beats the body."""
-    if suffix := re.search(r"\(([a-z]+)\)$", model):
-        return suffix[1]
-    config = _inside(body, "generationConfig", "thinkingConfig")
+    if suffix := re.search(r"\(([a-z]+|[0-9]+)\)$", model):
+        return level_of(int(suffix[1])) if suffix[1].isdigit() else suffix[1]
+    config = _thinking_config(body)
+    budget = _inside(body, "thinking").get("budget_tokens") or config.get("thinkingBudget")
+    budget = budget or config.get("thinking_budget")
     found = (
         body.get("reasoning_effort"),
         _inside(body, "reasoning").get("effort"),
         _inside(body, "output_config").get("effort"),
         config.get("thinkingLevel"),
+        config.get("thinking_level"),
+        level_of(budget) if isinstance(budget, int) else None,
         "medium" if _inside(body, "thinking").get("type") in ("enabled", "adaptive") else None,
-        "medium" if config.get("thinkingBudget") or config.get("thinking_budget") else None,
     )
     return next((effort.lower() for effort in found if isinstance(effort, str)), None)
+
+
+def _thinking_config(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of Gemini, in both spellings."""
+    outer = _inside(body, "generationConfig") or _inside(body, "generation_config")
+    return _inside(outer, "thinkingConfig") or _inside(outer, "thinking_config")
+
+
+def _tool(body: Mapping[str, Any]) -> str | None:
+    """The first tool, where the request insists on one; a client that may call one gets words."""
+    choice = body.get("tool_choice")
+    kind = choice.get("type") if isinstance(choice, dict) else choice
+    calling = _inside(body, "toolConfig", "functionCallingConfig").get("mode")
+    if kind not in ("required", "any", "tool", "function") and calling != "ANY":
+        return None
+    first: Any = next(iter(body.get("tools") or ()), {})
+    inner = first.get("function") or next(iter(first.get("functionDeclarations") or ()), first)
+    return str(inner.get("name", "")) or None
+
+
+def _has_tool_image(body: Mapping[str, Any]) -> bool:
+    """In the result of a tool, in the shape of chat, of responses or of Claude."""
+    turns = [one for name in ("messages", "input") for one in _objects(body.get(name))]
+    blocks = [block for turn in turns for block in _objects(turn.get("content"))]
+    results = [
+        *(turn.get("content") for turn in turns if turn.get("role") == "tool"),
+        *(turn.get("output") for turn in turns),
+        *(block.get("content") for block in blocks if block.get("type") == "tool_result"),
+    ]
+    return any("image" in str(part.get("type")) for result in results for part in _objects(result))
+
+
+def _objects(value: Any) -> list[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _inside(body: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
@@ -180,9 +251,16 @@ def _chat_head(ask: Ask, reply: Reply, kind: str) -> Json:
 
 
 def _chat_whole(ask: Ask, reply: Reply) -> Json:
-    message = {"role": "assistant", "content": "".join(reply.words), "refusal": None}
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
+    message: Json = {"role": "assistant", "content": "".join(reply.words), "refusal": None}
+    if reply.tool:
+        message |= {"content": None, "tool_calls": [_chat_call(reply, reply.tool, reply.tool.arguments)]}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reply.ends("stop", "tool_calls")}
     return {**_chat_head(ask, reply, "chat.completion"), "choices": [choice], **_usage(reply, _chat_usage)}
+
+
+def _chat_call(reply: Reply, tool: ToolCall, arguments: str) -> Json:
+    function = {"name": tool.name, "arguments": arguments}
+    return {"index": 0, "id": f"call_{reply.id}", "type": "function", "function": function}
 
 
 def _chat_frames(ask: Ask, reply: Reply) -> Frames:
@@ -192,9 +270,15 @@ def _chat_frames(ask: Ask, reply: Reply) -> Frames:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
         return _data({**_chat_head(ask, reply, "chat.completion.chunk"), "choices": [choice], **more})
 
+    calls = [_chat_call(reply, reply.tool, "")] if reply.tool else []
+    calls += [{"index": 0, "function": {"arguments": reply.tool.arguments}}] if reply.tool else []
     return Frames(
-        body=(chunk({"role": "assistant", "content": ""}), *(chunk({"content": word}) for word in reply.words)),
-        ending=(chunk({}, "stop", **_usage(reply, _chat_usage)), b"data: [DONE]\n\n"),
+        body=(
+            chunk({"role": "assistant", "content": ""}),
+            *(chunk({"content": word}) for word in reply.words),
+            *(chunk({"tool_calls": [call]}) for call in calls),
+        ),
+        ending=(chunk({}, reply.ends("stop", "tool_calls"), **_usage(reply, _chat_usage)), b"data: [DONE]\n\n"),
     )
 
 
@@ -241,12 +325,19 @@ def _output_item(reply: Reply, status: str, content: list[Json]) -> Json:
     return {"id": f"msg_{reply.id}", "type": "message", "status": status, "role": "assistant", "content": content}
 
 
+def _function_call(reply: Reply, tool: ToolCall, status: str, arguments: str) -> Json:
+    call = {"call_id": f"call_{reply.id}", "name": tool.name, "arguments": arguments}
+    return {"id": f"fc_{reply.id}", "type": "function_call", "status": status, **call}
+
+
 def _output_text(text: str) -> Json:
     return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
 
 
 def _finished_output(reply: Reply) -> list[Json]:
     """An empty answer has no output item at all."""
+    if reply.tool:
+        return [_function_call(reply, reply.tool, "completed", reply.tool.arguments)]
     return [_output_item(reply, "completed", [_output_text("".join(reply.words))])] if reply.words else []
 
 
@@ -268,10 +359,17 @@ def _responses_frames(ask: Ask, reply: Reply) -> Frames:
         {"type": "response.content_part.done", **at, "part": _output_text(text)},
         *({"type": "response.output_item.done", "output_index": 0, "item": item} for item in _finished_output(reply)),
     ]
+    if reply.tool:
+        begun, given = _function_call(reply, reply.tool, "in_progress", ""), reply.tool.arguments
+        calling: Json = {"item_id": begun["id"], "output_index": 0}
+        opening = [{"type": "response.output_item.added", "output_index": 0, "item": begun}]
+        deltas = [{"type": "response.function_call_arguments.delta", **calling, "delta": given}] if given else []
+        done = {"type": "response.function_call_arguments.done", **calling, "arguments": given}
+        closing = [done, *closing[2:]]
     events: list[Json] = [
         {"type": "response.created", "response": started},
         {"type": "response.in_progress", "response": started},
-        *((*opening, *deltas, *closing) if reply.words else ()),
+        *((*opening, *deltas, *closing) if reply.words or reply.tool else ()),
         {"type": "response.completed", "response": _responses_whole(ask, reply)},
     ]
     numbered = tuple(_named({**event, "sequence_number": number}) for number, event in enumerate(events))
@@ -305,8 +403,23 @@ def _claude_message(ask: Ask, reply: Reply, content: list[Json], stop_reason: st
 
 
 def _claude_whole(ask: Ask, reply: Reply) -> Json:
-    content = [{"type": "text", "text": "".join(reply.words)}] if reply.words else []
-    return _claude_message(ask, reply, content, "end_turn", _usage(reply, _claude_usage))
+    content: list[Json] = [{"type": "text", "text": "".join(reply.words)}] if reply.words else []
+    if reply.tool:
+        content = [_tool_use(reply, reply.tool, reply.tool.given)]
+    return _claude_message(ask, reply, content, reply.ends("end_turn", "tool_use"), _usage(reply, _claude_usage))
+
+
+def _tool_use(reply: Reply, tool: ToolCall, given: Json) -> Json:
+    return {"type": "tool_use", "id": f"toolu_{reply.id}", "name": tool.name, "input": given}
+
+
+def _claude_tool_block(reply: Reply, tool: ToolCall) -> list[Json]:
+    delta = {"type": "input_json_delta", "partial_json": tool.arguments}
+    return [
+        {"type": "content_block_start", "index": 0, "content_block": _tool_use(reply, tool, {})},
+        {"type": "content_block_delta", "index": 0, "delta": delta},
+        {"type": "content_block_stop", "index": 0},
+    ]
 
 
 def _claude_frames(ask: Ask, reply: Reply) -> Frames:
@@ -321,12 +434,13 @@ def _claude_frames(ask: Ask, reply: Reply) -> Frames:
         ),
         {"type": "content_block_stop", "index": 0},
     ]
-    stop = {"stop_reason": "end_turn", "stop_sequence": None}
+    stop = {"stop_reason": reply.ends("end_turn", "tool_use"), "stop_sequence": None}
     ending: list[Json] = [
         {"type": "message_delta", "delta": stop, **_usage(reply, _claude_usage)},
         {"type": "message_stop"},
     ]
-    body = [start, *(block if reply.words else ())]
+    said = _claude_tool_block(reply, reply.tool) if reply.tool else block if reply.words else []
+    body = [start, *said]
     return Frames(body=tuple(map(_named, body)), ending=tuple(map(_named, ending)))
 
 
@@ -343,13 +457,17 @@ def _gemini_usage(tokens: Tokens) -> Json:
 
 
 def _gemini_chunk(ask: Ask, reply: Reply, text: str) -> Json:
-    candidate = {"content": {"role": "model", "parts": [{"text": text}] if text else []}, "index": 0}
+    parts: list[Json] = [{"text": text}] if text else []
+    candidate = {"content": {"role": "model", "parts": parts}, "index": 0}
     return {"candidates": [candidate], "modelVersion": ask.upstream_model, "responseId": reply.id}
 
 
 def _gemini_last(ask: Ask, reply: Reply, text: str) -> Json:
     chunk = _gemini_chunk(ask, reply, text)
     chunk["candidates"][0]["finishReason"] = "STOP"
+    if reply.tool:
+        call = {"functionCall": {"name": reply.tool.name, "args": reply.tool.given}}
+        chunk["candidates"][0]["content"]["parts"].append(call)
     return {**chunk, **_usage(reply, _gemini_usage, "usageMetadata")}
 
 

@@ -3,6 +3,7 @@
 import hmac
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 import httpx
@@ -55,7 +56,9 @@ class ManagementClient:
         """What a probe asks. Never raises: what went wrong is in the reply."""
         began = self._clock.monotonic()
         try:
-            answer = await self._call(ask.method, ask.path, ask.body, may_refuse=True)
+            answer = await self._call(
+                ask.method, ask.path, ask.body, may_refuse=True, patience=ask.patience_seconds or TIMEOUT_SECONDS
+            )
         except ManagementFailure as failure:
             return Reply(status=failure.status, error=str(failure))
         return reply_of(answer, round((self._clock.monotonic() - began) * 1000))
@@ -76,11 +79,13 @@ class ManagementClient:
     async def close(self) -> None:
         await self._http.aclose()
 
-    async def _call(self, method: str, path: str, body: Any = None, *, may_refuse: bool = False) -> httpx.Response:
+    async def _call(
+        self, method: str, path: str, body: Any = None, *, may_refuse: bool = False, patience: float = TIMEOUT_SECONDS
+    ) -> httpx.Response:
         if self._clock.monotonic() < self._barred_until:
             raise ManagementFailure(self._barred_by, barred=True)
         try:
-            answer = await self._http.request(method, BASE + path, json=body)
+            answer = await self._http.request(method, BASE + path, json=body, timeout=patience)
         except httpx.HTTPError as error:
             raise ManagementFailure(f"{path}: no answer from the upstream ({type(error).__name__})") from None
         if answer.status_code in (401, 403):
@@ -114,6 +119,10 @@ def _credential(file: Mapping[str, Any]) -> CredentialFile:
         status=_kind(file, "status", str),
         priority=_kind(file, "priority", int),
         runtime_only=_kind(file, "runtime_only", bool),
+        last_refresh=_instant(file, "last_refresh"),
+        next_retry_after=_instant(file, "next_retry_after"),
+        plan_type=_plan(file),
+        served=_served(file),
     )
 
 
@@ -121,6 +130,27 @@ def _kind(file: Mapping[str, Any], field: str, kind: type[T]) -> T | None:
     """What is of another kind is not told."""
     value = file.get(field)
     return value if type(value) is kind else None
+
+
+def _plan(file: Mapping[str, Any]) -> str | None:
+    """In lower case."""
+    token = file.get("id_token")
+    plan = _kind(token, "plan_type", str) if isinstance(token, dict) else None
+    return (plan or "").strip().lower() or None
+
+
+def _instant(file: Mapping[str, Any], field: str) -> int | None:
+    """RFC 3339 as epoch ms; what no clock says, such as the year 1, is not told."""
+    try:
+        instant = datetime.fromisoformat(_kind(file, field, str) or "")
+    except ValueError:
+        return None
+    return round(instant.timestamp() * 1000) if instant.tzinfo and instant.year > 1970 else None
+
+
+def _served(file: Mapping[str, Any]) -> int | None:
+    counts = [_kind(file, name, int) for name in ("success", "failed")]
+    return None if None in counts else sum(filter(None, counts))
 
 
 def _reason(answer: httpx.Response) -> str:

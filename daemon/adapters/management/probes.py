@@ -1,16 +1,18 @@
 """Cold requests to the upstream: is it there, what does it serve, and does a model answer a ping on its own path."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import httpx
 
-from daemon.adapters.management.client import ManagementClient, reply_of
+from daemon.adapters.management.client import MOST_BYTES, ManagementClient
 from daemon.domain.event import Wire
-from daemon.domain.inventory import USUAL, ModelEntry
+from daemon.domain.front import Front
+from daemon.domain.inventory import USUAL, Lists, ModelEntry
 from daemon.domain.probe import Ask, Door, Reply
 from daemon.logic.canary import canary
+from daemon.logic.capabilities import front_of
 from daemon.logic.forwarding import CANARY
+from daemon.logic.model_list import PATHS, entries_of, may_speak_otherwise
 from daemon.ports import Clock
 
 TIMEOUT_SECONDS = 5.0
@@ -28,14 +30,17 @@ class HttpProbes:
         canary_secret: str,
         clock: Clock,
         management: ManagementClient | None = None,
+        more_keys: Mapping[str, str] | None = None,
     ) -> None:
+        """`more_keys` are those of clients, by name; without an `api_key` the first of them is the usual one."""
         self._upstream = httpx.AsyncClient(base_url=upstream_url, timeout=TIMEOUT_SECONDS, trust_env=False)
         self._proxy = httpx.AsyncClient(base_url=proxy_url, timeout=PING_SECONDS, trust_env=False)
-        self._api_key = api_key
         self._canary_secret = canary_secret
         self._clock = clock
         self._management = management
-        self._keys = {} if api_key is None else {USUAL: api_key}
+        self._keys = {**({} if api_key is None else {USUAL: api_key}), **(more_keys or {})}
+        self._dialect: Wire | None = None
+        """In which manner it was seen to list its models."""
 
     @property
     def clients(self) -> Sequence[str]:
@@ -52,24 +57,31 @@ class HttpProbes:
             return False
         return answer.status_code < 500
 
-    async def models(self) -> Sequence[ModelEntry] | None:
-        """The inventory; None without a key, or when there is no list of models to be had."""
-        if self._api_key is None:
-            return None
-        try:
-            answer = await self._upstream.get("/v1/models", headers={"Authorization": f"Bearer {self._api_key}"})
-            listed = answer.json() if answer.is_success else None
-        except (httpx.HTTPError, ValueError):
-            return None
-        entries = listed.get("data") if isinstance(listed, dict) else None
-        if not isinstance(entries, list):
-            return None
-        known = [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("id"), str)]
-        return [ModelEntry(model_id=entry["id"], owned_by=_text(entry.get("owned_by"))) for entry in known]
+    async def models(self) -> Lists | None:
+        """Of each client key; None without any, or when there is no list of models to be had."""
+        found = {name: listed for name in self._keys if (listed := await self._listed(name)) is not None}
+        return found or None
+
+    async def _listed(self, client: str) -> Sequence[ModelEntry] | None:
+        """In the manner that is known, else in the first that is understood."""
+        for wire in PATHS if self._dialect is None else (self._dialect,):
+            reply = await self.ask(Ask(door=Door.UPSTREAM, path=PATHS[wire], wire=wire, client=client))
+            if reply.ok and (entries := entries_of(reply.json())) is not None:
+                self._dialect = wire
+                return entries
+            if not may_speak_otherwise(reply):
+                break
+        return None
+
+    async def front(self) -> Front:
+        """Three requests without a key."""
+        paths = ("/", "/healthz", PATHS[self._dialect or Wire.OPENAI_CHAT])
+        replies = [await self.ask(Ask(door=Door.UPSTREAM, path=path, client="")) for path in paths]
+        return front_of(*replies, dialect=self._dialect)
 
     async def ping(self, model: str, wire: Wire) -> bool | None:
         """Whether the model answers on its original path; None without a key, or with one that is not accepted."""
-        if self._api_key is None:
+        if not self._keys:
             return None
         reply = await self.ask(canary(model, wire))
         said = reply.json()
@@ -84,17 +96,25 @@ class HttpProbes:
         """What a probe asks, by whichever door. Never raises: what went wrong is in the reply."""
         if ask.door is Door.MANAGEMENT:
             return await self._management.ask(ask) if self._management else Reply(error="there is no management key")
-        key = self._keys.get(USUAL if ask.client is None else ask.client)
+        key = next(iter(self._keys.values()), None) if ask.client is None else self._keys.get(ask.client)
         if key is None and ask.client != "":
             return Reply(error="there is no client key to ask with (RUNBOOKD_UPSTREAM_API_KEY)")
         through = self._proxy if ask.door is Door.PROXY else self._upstream
         headers = {**self._headers(ask, key), **ask.headers}
         began = self._clock.monotonic()
         try:
-            answer = await through.request(ask.method, ask.path, json=ask.body, headers=headers)
-        except httpx.HTTPError as error:
-            return Reply(error=f"no answer ({type(error).__name__})")
-        return reply_of(answer, round((self._clock.monotonic() - began) * 1000))
+            request = through.build_request(ask.method, ask.path, json=ask.body, headers=headers)
+            answer = await through.send(request, stream=True)
+        except httpx.HTTPError as failure:
+            return Reply(error=f"no answer ({type(failure).__name__})")
+        body, error = await read_whole(answer)
+        return Reply(
+            status=answer.status_code,
+            headers={name.lower(): value for name, value in answer.headers.items()},
+            body=body,
+            duration_ms=round((self._clock.monotonic() - began) * 1000),
+            error=error,
+        )
 
     async def close(self) -> None:
         await self._upstream.aclose()
@@ -111,5 +131,16 @@ class HttpProbes:
         return {**marked, "Authorization": f"Bearer {key}"}
 
 
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
+async def read_whole(answer: httpx.Response) -> tuple[bytes, str]:
+    """As much of a body as came, and why no more did; the rest of a long one is not waited for."""
+    body = bytearray()
+    try:
+        async for chunk in answer.aiter_bytes():
+            body += chunk
+            if len(body) >= MOST_BYTES:
+                break
+    except httpx.HTTPError as error:
+        return bytes(body), f"the answer broke off ({type(error).__name__})"
+    finally:
+        await answer.aclose()
+    return bytes(body[:MOST_BYTES]), ""

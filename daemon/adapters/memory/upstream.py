@@ -7,7 +7,8 @@ from daemon.adapters.memory.auth_files import AUTH_FILES, PATHS, changed, listed
 from daemon.domain.credential import CredentialFile
 from daemon.domain.errors import ManagementFailure
 from daemon.domain.event import Wire
-from daemon.domain.inventory import ModelEntry
+from daemon.domain.front import Front
+from daemon.domain.inventory import USUAL, Lists, ModelEntry
 from daemon.domain.mitigation import Call
 
 
@@ -61,10 +62,13 @@ class MemoryUpstream:
     async def reachable(self) -> bool:
         return self.is_up
 
-    async def models(self) -> Sequence[ModelEntry] | None:
+    async def models(self) -> Lists | None:
         if self.served is None or not self.is_up:
             return None
-        return [ModelEntry(model_id=model) for model in self.served]
+        return {USUAL: [ModelEntry(model_id=model) for model in self.served]}
+
+    async def front(self) -> Front:
+        return Front(introduces=self.is_up)
 
     async def ping(self, model: str, wire: Wire) -> bool | None:
         return self.is_up and self.answers(model)

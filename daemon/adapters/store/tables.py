@@ -438,6 +438,7 @@ quota = _table(
     Column("usage_percentage", Real),
     Column("quota_reset_seconds", Real),
     Column("refresh_state", Words),
+    Column("window_seconds", Real),
     _some("observed_at", Big),
     _some("source", Words),
 )

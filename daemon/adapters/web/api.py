@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from daemon.adapters.web import acting, shapes, silencing
+from daemon.adapters.web import acting, onboarding, shapes, silencing
 from daemon.adapters.web.acting import ACTIONS
 from daemon.adapters.web.asking import actor, epoch_ms, json_object, words
 from daemon.adapters.web.problems import BadParameter
@@ -157,6 +157,10 @@ async def _run_probe(operations: Operations, request: Request) -> Any:
     return {"results": [shapes.probe_result(one) for one in found]}
 
 
+async def _doctor(operations: Operations, _: Request) -> Any:
+    return {"findings": [shapes.finding(one) for one in await operations.doctor()]}
+
+
 async def _start_drill(operations: Operations, request: Request) -> Any:
     body = await json_object(request, ("author",))
     return {"drill": shapes.drill(await operations.start_drill(actor(request, body.get("author"))))}
@@ -242,6 +246,14 @@ ENDPOINTS = (
         summary="Runs a probe now, whether it is on or not, within its budget",
         answer=_run_probe,
     ),
+    Endpoint(path="/models", summary="What the upstream lists, as it was last looked at", answer=onboarding.models),
+    Endpoint(
+        method="POST",
+        path="/canary",
+        summary=f"One small request through the proxy, which costs tokens: {', '.join(onboarding.FIELDS)}",
+        answer=onboarding.canary,
+    ),
+    Endpoint(path="/doctor", summary="The daily checks: each with verdict, evidence and what to do", answer=_doctor),
     Endpoint(path="/notifications", summary="Messages, newest first", answer=_notifications),
     Endpoint(
         path="/audit",

@@ -10,6 +10,7 @@ from daemon.domain.alert import Alert
 from daemon.domain.errors import StoreFailure
 from daemon.domain.mitigation import Mitigation, MitigationState
 from daemon.domain.notification import Notification
+from daemon.domain.quota import QuotaReading
 from daemon.domain.rule_figures import RuleFigures
 from daemon.ports import Operations
 
@@ -34,6 +35,11 @@ HELP = {
     "provider_requests": "Judged requests of the last 10 minutes.",
     "provider_tokens": "Tokens of the last 10 minutes.",
     "provider_ttft_seconds": "Time to the first content in the last 10 minutes, by quantile.",
+    "quota_empty_in_seconds": "When nothing will be left of a credential; absent where it lasts, or nobody knows.",
+    "quota_exhausted": "Whether nothing is left of a credential, or of one model of it.",
+    "quota_remaining": "What is left of a credential, in the units of its provider.",
+    "quota_reset_seconds": "When the window of a credential's quota ends.",
+    "quota_usage_percentage": "What is used of a credential, from 0 to 100, in its tightest window.",
     "ready": "Whether /readyz says so.",
     "rule_series_displaced_total": "Label sets that had to make room for others, by rule.",
     "spool_depth": "Events in the spool that are not in the store yet.",
@@ -51,6 +57,8 @@ _PROVIDER: tuple[tuple[str, str, float, Labels], ...] = (
     ("latency_p95_ms", "provider_latency_seconds", 0.001, {"quantile": "0.95"}),
     ("ttft_p95_ms", "provider_ttft_seconds", 0.001, {"quantile": "0.95"}),
 )
+
+_QUOTA = ("quota_exhausted", "quota_remaining", "quota_reset_seconds", "usage_percentage", "empty_in_seconds")
 
 
 @dataclass(slots=True)
@@ -95,6 +103,7 @@ def _listings(operations: Operations, out: Exposition) -> Iterable[tuple[Callabl
     yield operations.rules, lambda rows: _add_rules(out, rows)
     yield operations.mitigations, lambda rows: _add_mitigations(out, rows)
     yield operations.notifications, lambda rows: _add_notifications(out, rows)
+    yield operations.quota, lambda rows: _add_quota(out, rows)
     yield lambda: operations.providers(WINDOW_SECONDS), lambda providers: _add_providers(out, providers)
 
 
@@ -135,6 +144,15 @@ def _add_providers(out: Exposition, providers: Mapping[str, Mapping[str, Any]]) 
         for source, name, factor, labels in _PROVIDER:
             if figures.get(source) is not None:
                 out.add(name, figures[source] * factor, {"provider_key": provider_key, **labels})
+
+
+def _add_quota(out: Exposition, readings: Iterable[QuotaReading]) -> None:
+    """By index: the names of credentials may be those of people."""
+    for one in readings:
+        labels = {"provider_key": one.provider_key, "auth_index": one.auth_index or "", "model_id": one.model_id or ""}
+        for name in _QUOTA:
+            if (value := getattr(one, name)) is not None:
+                out.add(name if name.startswith("quota_") else f"quota_{name}", value, labels)
 
 
 def _escaped(text: str) -> str:

@@ -17,6 +17,8 @@ from daemon.adapters.web.guard import COOKIE, SESSION_SECONDS, Sessions
 from daemon.adapters.web.runbook import sections
 from daemon.domain.alert import Alert
 from daemon.domain.errors import StoreFailure
+from daemon.domain.event import Source
+from daemon.domain.probe import ProbeOutcome, ProbeResult, ProbeRow
 from daemon.domain.units import say_duration, say_ratio
 from daemon.logic.approving import waiting
 from daemon.ports import Clock, EventQuery, Operations
@@ -25,6 +27,7 @@ WINDOW_SECONDS = 600.0
 LONGEST_NAME = 200
 TAIL, RESOLVED, MESSAGES, ENDED = 30, 5, 5, 3
 
+GRAVITY = (None, ProbeOutcome.OK, ProbeOutcome.UNKNOWN, ProbeOutcome.BAD)
 ABSENT = "\N{EN DASH}"
 
 T = TypeVar("T")
@@ -78,6 +81,8 @@ class Page:
         asked = list(waiting(mitigations, alerts, self._clock.now()))
         pending = _loudest(row for row in alerts if row.state.shown == "pending")
         missing = await _or(operations.ready(), ("store",))
+        events = await _or(operations.events(EventQuery(limit=TAIL)), None)
+        quota = await _or(operations.quota(), ())
         return {
             "status": status,
             "notices": [*(f"not ready yet: {what}" for what in missing), *_troubles(status)],
@@ -97,7 +102,13 @@ class Page:
             "wanted_by": lambda alert: shapes.wanted_by(alert, mitigations),
             "silences": await _or(operations.silences(), ()),
             "messages": (await _or(operations.notifications(), ()))[:MESSAGES],
-            "events": await _or(operations.events(EventQuery(limit=TAIL)), None),
+            "events": events,
+            "past": ()
+            if providers or any(event.source is Source.CLIENT for event in events or ())
+            else await _or(operations.past(), ()),
+            "quota": [one for one in quota if one.tells or one.quota_reset_seconds is not None],
+            "untold": [one for one in quota if not one.tells and one.quota_reset_seconds is None],
+            "probes": _probes(await _or(operations.probes(), ())),
         }
 
     def refused(self, why: str) -> Response:
@@ -125,6 +136,19 @@ def _loudest(alerts: Iterable[Alert]) -> list[Alert]:
     by_episode = sorted(alerts, key=lambda row: (row.episode, -row.severity.rank))
     first = [next(rows) for _, rows in groupby(by_episode, key=lambda row: row.episode)]
     return sorted(first, key=lambda row: (-row.severity.rank, shapes.since(row)))
+
+
+def _probes(rows: Iterable[ProbeRow]) -> list[tuple[ProbeRow, ProbeOutcome | None, list[ProbeResult]]]:
+    """Those that are on, what is bad first: each with its worst verdict, and those that say so unless all is well."""
+    told = [(row, _worst(row)) for row in rows if row.enabled]
+    return [
+        (row, worst, [one for one in row.results if one.outcome is worst and worst is not ProbeOutcome.OK])
+        for row, worst in sorted(told, key=lambda pair: (-GRAVITY.index(pair[1]), pair[0].probe))
+    ]
+
+
+def _worst(row: ProbeRow) -> ProbeOutcome | None:
+    return max((one.outcome for one in row.results), key=GRAVITY.index, default=None)
 
 
 def _troubles(status: Mapping[str, Any]) -> Sequence[str]:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from daemon.domain.alert import Alert, AlertState
 from daemon.domain.audit import AuditEntry
+from daemon.domain.check_up import Finding
 from daemon.domain.drill import DrillReport
 from daemon.domain.event import EVENT_FIELDS, Event
 from daemon.domain.explanation import Explanation
@@ -249,3 +250,8 @@ def probe(row: ProbeRow) -> dict[str, Any]:
 def probe_result(one: ProbeResult) -> dict[str, Any]:
     """One verdict of a probe."""
     return {**asdict(one), "emitted_at": instant(one.emitted_at)}
+
+
+def finding(one: Finding) -> dict[str, Any]:
+    """One row of `/doctor`."""
+    return asdict(one)

@@ -6,7 +6,7 @@ Its original path is what the clients ask for: it ends when requests let through
 import re
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from daemon.domain.mitigation import Mitigation
 from daemon.domain.soft_routing import SoftRoute
@@ -21,10 +21,18 @@ Level = Literal["none", "auto", "minimal", "low", "medium", "high", "xhigh", "ma
 class PinnedRelease(Release):
     """How we learn that requests think as asked again."""
 
-    canary: Literal["trickle"] = "trickle"
-    """One real request on its original path from time to time: no ping shows how a model thinks."""
+    canary: str = Field("trickle", pattern="^[a-z][a-z0-9_]*$")
+    """`trickle`, one real request on its original path from time to time, or the name of a probe: no ping shows how a
+    model thinks."""
     every: Duration = 60.0
-    """How often one is let through."""
+    """How often one is let through; a probe is run each 5m unless said."""
+
+    @field_validator("canary")
+    @classmethod
+    def _shows_thinking(cls, canary: str) -> str:
+        if canary == "ping":
+            raise ValueError("no ping shows how a model thinks: say trickle, or a probe such as thinking")
+        return canary
 
 
 class PinThinking(Scoped):

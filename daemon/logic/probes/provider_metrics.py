@@ -18,13 +18,14 @@ class ProviderMetricsOptions(ProbeOptions):
 
 
 def requests(options: ProviderMetricsOptions, sight: Sight) -> Sequence[Ask]:
-    """One path, without a key."""
-    return [Ask(door=Door.UPSTREAM, path=PATH, client="")]
+    """One path, without a key; nothing of an upstream that does not list it among what it serves."""
+    is_missing = sight.capabilities.front.provider_metrics is False
+    return [] if is_missing else [Ask(door=Door.UPSTREAM, path=PATH, client="")]
 
 
 def verdict(options: ProviderMetricsOptions, sight: Sight, replies: Sequence[Reply]) -> Found:
     """Most builds lack it, which is nothing bad; those that have it mostly have nothing in it."""
-    (reply,) = replies
+    reply = replies[0] if replies else Reply(status=404)
     figures = reply.json() if reply.ok else None
     if not isinstance(figures, dict):
         said = reply.error or f"the upstream does not serve {PATH} (status {reply.status})"

@@ -1,5 +1,6 @@
 """Alerts files that load: what comes out, what extending and defaults do, and what is warned about."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import indent
@@ -56,6 +57,7 @@ def test_the_shipped_rules_have_the_thresholds_of_the_runbook(shipped: AlertsCon
         for severity, level in rule.levels.items()
     }
     assert levels == {
+        ("OnboardingWatch", "warning"): (0.02, 0.01, None, ()),
         ("ProviderRateLimited", "warning"): (0.05, 0.03, None, ()),
         ("ProviderRateLimited", "critical"): (0.1, 0.06, 60.0, ("fallback", "next-credential", "quota-fallback")),
         ("SparkErrorRatio", "warning"): (0.02, 0.01, None, ()),
@@ -67,13 +69,14 @@ def test_the_shipped_rules_have_the_thresholds_of_the_runbook(shipped: AlertsCon
         ("AntigravityEmpty", "warning"): (0.02, 0.01, None, ()),
         ("AntigravityEmpty", "critical"): (0.05, 0.02, None, ()),
         ("ToolImageErrors", "warning"): (0.05, 0.03, None, ()),
-        ("ToolImageErrors", "critical"): (0.2, 0.1, None, ()),
+        ("ToolImageErrors", "critical"): (0.2, 0.1, 60.0, ()),
         ("ZeroUsageUnderLoad", "warning"): (0.5, 0.25, None, ()),
+        ("RetryStorm", "warning"): (0.5, 0.3, 1800.0, ()),
         ("ThinkingMismatch", "warning"): (0.02, 0.01, None, ()),
-        ("ThinkingMismatch", "critical"): (0.05, 0.03, None, ()),
+        ("ThinkingMismatch", "critical"): (0.05, 0.03, 60.0, ()),
     }
-    acting = {rule.alert: rule.in_a_row for rule in ratios(shipped).values() if rule.in_a_row != "none"}
-    assert acting == {"ProviderRateLimited": 4, "SparkErrorRatio": 5}
+    in_a_row = {rule.alert: rule.in_a_row for rule in ratios(shipped).values() if rule.in_a_row != "none"}
+    assert in_a_row == {"ProviderRateLimited": 4, "SparkErrorRatio": 5, "OnboardingWatch": 3}
     assert all(rule.window == 600 and rule.summary and rule.runbook for rule in ratios(shipped).values())
 
 
@@ -82,7 +85,7 @@ def test_each_thing_comes_out_as_its_kind(shipped: AlertsConfig) -> None:
     assert isinstance(toggle, UpstreamToggle)
     assert toggle.set == {"quota-exceeded.switch-project": True, "quota-exceeded.switch-preview-model": True}
     assert (toggle.hold, toggle.cool_off, toggle.max_hold, toggle.verify) == (300, 900, 1800, "none")
-    kinds = ("burst", "change", "growth", "quantile", "ratio", "verdict")
+    kinds = ("burst", "change", "growth", "quantile", "ratio", "state", "verdict")
     assert {type(rule) for rule in own_rules(shipped)} == {SHELVES.rules[kind] for kind in kinds}
     assert shipped.fallbacks == {"gpt-5.3-codex-spark": ("gpt-5.3-codex", "gpt-5.5")}
     assert (shipped.mode.soft, shipped.mode.upstream) == (Mode.AUTO, Mode.AUTO)
@@ -255,7 +258,10 @@ def test_a_mistake_that_meets_the_shipped_file_stands_where_the_person_wrote_it(
         ),
         (
             HEAD + rule(", for: 1m, mitigate: [iflow-away]"),
-            ["rules[0].levels.warning.mitigate[0]: this version has no 'iflow-away' yet: it is left out"],
+            [
+                "rules[0].levels.warning.mitigate[0]: is left out until `mitigations:` has a line such as "
+                "iflow-away: {kind: reroute, prefix: iflow, to_prefix: …}"
+            ],
         ),
         (
             HEAD + rule(", mitigate: [fallback]"),
@@ -286,11 +292,38 @@ def test_what_was_warned_about_is_left_out(load_text: Load) -> None:
     assert config.fallbacks == {"a": ("b",)}
 
 
-def test_a_later_mitigations_name_may_be_a_persons_own(load_text: Load) -> None:
+def test_what_only_an_operator_knows_may_be_said(load_text: Load) -> None:
     acting = rule(", for: 1m, mitigate: [pin-thinking]")
     loaded = load_text(f"{HEAD}{acting}mitigations:\n  pin-thinking: {{kind: model_alias, from: a, to: [b]}}\n")
     assert loaded.warnings == ()
     assert own_rules(loaded.config)[0].levels[Severity.WARNING].mitigate == ("pin-thinking",)
+
+
+def test_what_the_shipped_rules_want_and_nobody_has_said_is_told_without_a_warning(load_text: Load) -> None:
+    loaded = load_text(EXTENDS)
+    assert loaded.warnings == ()
+    wanted = {"iflow-away": ("IflowErrorRatio", "IflowCanary"), "pin-thinking": ("ThinkingMismatch",)}
+    assert loaded.unsaid.items() >= wanted.items()
+    away = "mitigations:\n  iflow-away: {kind: reroute, prefix: iflow, to_prefix: openrouter}\n"
+    assert "iflow-away" not in load_text(EXTENDS + away).unsaid
+
+
+@pytest.mark.parametrize(
+    ("canary", "said"),
+    [
+        ("ping", None),
+        ("trickle", None),
+        ("iflow", None),
+        ("iflo", "'iflo' is neither ping, trickle nor a probe; did you mean 'iflow'?"),
+    ],
+)
+def test_a_release_names_a_probe_that_there_is(canary: str, said: str | None, load_text: Load) -> None:
+    text = f"{HEAD}mitigations:\n  it: {{kind: reroute, prefix: iflow, to_prefix: b, release: {{canary: {canary}}}}}\n"
+    if said is None:
+        assert load_text(text).warnings == ()
+        return
+    with pytest.raises(ConfigError, match=re.escape(f"mitigations.it.release.canary: {said}")):
+        load_text(text)
 
 
 def test_packaged_things_are_found() -> None:

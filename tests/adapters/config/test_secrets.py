@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.adapters.config.secrets import heartbeat_url, mask, receiver_channels, resolver
+from daemon.adapters.config.secrets import heartbeat_url, mask, probe_keys, receiver_channels, resolver
 from daemon.adapters.config.settings import Settings, load_settings
 from daemon.adapters.notify.own_address import leads_home
 from daemon.domain.alerts_config import AlertsConfig, Heartbeat, Receiver, Route
@@ -129,3 +129,17 @@ def test_without_a_directory_there_are_no_secrets() -> None:
 )
 def test_a_masked_url_shows_no_token(url: str, shown: str) -> None:
     assert mask(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("laptop = one\nci=two=2\n", {"laptop": "one", "ci": "two=2"}),
+        ("# of the build\n\nci = two\nno key\n = x\ny =\n", {"ci": "two"}),
+        ("", {}),
+    ],
+)
+def test_client_keys_have_names(secrets: Path, text: str, keys: dict[str, str]) -> None:
+    (secrets / "probe_keys").write_text(text)
+    settings = load_settings(environ={"HOME": "/h", "RUNBOOKD_SECRETS_DIR": str(secrets)})
+    assert probe_keys(settings) == keys

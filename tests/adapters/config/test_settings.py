@@ -71,6 +71,17 @@ def test_the_alerts_file_is_the_first_that_exists_at_that_moment(tmp_path: Path)
     assert load_settings(environ={**HOME, "RUNBOOKD_ALERTS_FILE": "/none"}).alerts_path == Path("/none")
 
 
+def test_the_settings_file_is_the_first_that_exists_unless_one_is_named(tmp_path: Path) -> None:
+    system, user = tmp_path / "etc", tmp_path / "xdg" / "runbookd"
+    environ = {"CONFIGURATION_DIRECTORY": str(system), "XDG_CONFIG_HOME": str(tmp_path / "xdg")}
+    assert load_settings(environ=environ).proxy_port == 8318
+    for port, directory in ((1, user), (2, system)):
+        directory.mkdir(parents=True)
+        toml(directory, f"proxy_port = {port}\n")
+        assert load_settings(environ=environ).proxy_port == port
+    assert load_settings(toml(tmp_path, "proxy_port = 3\n"), environ).proxy_port == 3
+
+
 def test_environment_beats_secret_file_beats_toml(tmp_path: Path) -> None:
     config = toml(tmp_path, 'upstream_api_key = "of-toml"\nproxy_port = 1\ncontrol_port = 2\n')
     secret = tmp_path / "upstream_api_key"

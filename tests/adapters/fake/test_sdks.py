@@ -94,3 +94,46 @@ async def test_a_wrong_key_is_refused_with_a_flat_string(upstream: httpx.AsyncCl
         with pytest.raises(openai.AuthenticationError) as refused:
             await client.chat.completions.create(model="gpt-5.4", messages=PING)
     assert refused.value.response.json() == {"error": "Invalid API key"}
+
+
+SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+FUNCTION = {"name": "get_weather", "parameters": SCHEMA}
+TOOL = {"name": "get_weather", "input_schema": SCHEMA}
+PARIS = '{"city":"Paris"}'
+
+
+async def test_chat_calls_a_tool_that_is_insisted_on(gpt: openai.AsyncOpenAI) -> None:
+    asked = {"model": "gpt-5.4", "messages": PING, "tools": [{"type": "function", "function": FUNCTION}]}
+    called = await gpt.chat.completions.create(**asked, tool_choice="required")
+    assert called.choices[0].finish_reason == "tool_calls"
+    assert called.choices[0].message.tool_calls[0].function.arguments == PARIS
+    async with gpt.chat.completions.stream(**asked, tool_choice="required") as stream:
+        final = await stream.get_final_completion()
+    assert final.choices[0].message.tool_calls[0].function.arguments == PARIS
+    assert (await gpt.chat.completions.create(**asked)).choices[0].message.content == TEXT
+
+
+async def test_responses_call_a_tool_that_is_insisted_on(gpt: openai.AsyncOpenAI) -> None:
+    asked = {"model": "gpt-5.4", "input": "ping", "tools": [{"type": "function", **FUNCTION}]}
+    called = await gpt.responses.create(**asked, tool_choice="required")
+    async with gpt.responses.stream(**asked, tool_choice="required") as stream:
+        final = await stream.get_final_response()
+    for answer in (called, final):
+        assert [(item.type, item.name, item.arguments) for item in answer.output] == [
+            ("function_call", "get_weather", PARIS)
+        ]
+    assert (await gpt.responses.create(**asked)).output_text == TEXT
+
+
+async def test_messages_call_a_tool_that_is_insisted_on(claude: anthropic.AsyncAnthropic) -> None:
+    asked = {"model": "claude-sonnet-4-6", "max_tokens": 64, "messages": PING, "tools": [TOOL]}
+    called = await claude.messages.create(**asked, tool_choice={"type": "any"})
+    async with claude.messages.stream(**asked, tool_choice={"type": "any"}) as stream:
+        final = await stream.get_final_message()
+    for answer in (called, final):
+        assert (answer.stop_reason, answer.content[0].type, answer.content[0].input) == (
+            "tool_use",
+            "tool_use",
+            {"city": "Paris"},
+        )
+    assert (await claude.messages.create(**asked)).content[0].text == TEXT

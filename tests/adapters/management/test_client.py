@@ -1,5 +1,6 @@
 """The management client against the fake upstream: values, fingerprints, and the one strike."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import Any
@@ -13,6 +14,7 @@ from daemon.adapters.management.client import ManagementClient
 from daemon.domain.credential import CredentialFile
 from daemon.domain.errors import ManagementFailure
 from daemon.domain.mitigation import Call
+from daemon.domain.probe import Ask, Door
 from tests.adapters.management.conftest import KEY, Start
 from tests.fakes.clock import FakeClock
 
@@ -77,6 +79,8 @@ async def test_the_credentials(client: ManagementClient) -> None:
         unavailable=False,
         status="active",
         runtime_only=False,
+        plan_type="plus",
+        served=0,
     )
 
 
@@ -154,3 +158,14 @@ async def test_an_upstream_that_is_away_is_no_strike_either(connect: Connect) ->
     with pytest.raises(ManagementFailure, match="no answer") as away:
         await connect("http://127.0.0.1:9").read("debug")
     assert (away.value.status, away.value.barred) == (None, False)
+
+
+async def test_a_probe_waits_for_an_answer_as_long_as_it_wants_to(start: Start, connect: Connect) -> None:
+    async def never_answers(scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            continue
+
+    client = connect(await start(app=never_answers))
+    async with asyncio.timeout(2):
+        reply = await client.ask(Ask(door=Door.MANAGEMENT, path="kiro-quota", patience_seconds=0.05))
+    assert (reply.status, "ReadTimeout" in reply.error) == (None, True)

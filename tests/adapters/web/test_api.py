@@ -244,6 +244,11 @@ async def test_hostile_text_stays_text(client: httpx.AsyncClient, operations: Fa
     assert (await get(client, "events"))["events"][0]["requested_model"] == '\u2028"}<script>\x00'
 
 
+async def test_the_doctors_findings_are_rows(client: httpx.AsyncClient) -> None:
+    row = {"area": "store", "verdict": "ok", "evidence": "it answers", "advice": "", "essential": True}
+    assert await get(client, "doctor") == {"findings": [row]}
+
+
 async def test_openapi_describes_every_endpoint(client: httpx.AsyncClient) -> None:
     paths = (await get(client, "openapi.json"))["paths"]
     assert {PREFIX + endpoint.path for endpoint in ENDPOINTS} == set(paths)

@@ -10,8 +10,11 @@ from msgspec.structs import replace
 
 from daemon.adapters.web.app import STATIC
 from daemon.domain.alert import Severity
+from daemon.domain.event import Source
 from daemon.domain.mitigation import Mode
-from tests.fakes.operations import FakeOperations, a_mitigation, an_alert
+from daemon.domain.probe import ProbeOutcome, ProbeResult
+from daemon.domain.upstream_past import Holder, Tally
+from tests.fakes.operations import NOW, FakeOperations, a_mitigation, a_probe, an_alert
 
 VOID = {"meta", "link", "input", "br", "rect"}
 
@@ -184,3 +187,40 @@ async def test_an_alert_leads_to_why(client: httpx.AsyncClient, operations: Fake
     response = await client.get("/explain?alert=<b>")
     assert response.status_code == 503
     assert "<b> The store does not answer now." in Page(response.text).text
+
+
+def a_verdict(probe: str, outcome: ProbeOutcome, subject: str = "", reason: str = "") -> ProbeResult:
+    return ProbeResult(probe=probe, subject=subject, outcome=outcome, reason=reason, emitted_at=NOW)
+
+
+async def test_bad_probes_come_first_and_say_why(client: httpx.AsyncClient, operations: FakeOperations) -> None:
+    good = a_verdict("iflow", ProbeOutcome.OK, "glm-4.6", "answered")
+    bad = a_verdict("iflow", ProbeOutcome.BAD, "<glm-5>", "no answer")
+    unknown = a_verdict("amp", ProbeOutcome.UNKNOWN, reason="nothing is set")
+    operations.probe_rows = [
+        a_probe("amp", results=(unknown,)),
+        a_probe("health", results=()),
+        a_probe("iflow", costs=True, results=(good, bad)),
+        a_probe("models"),
+        a_probe("spark", enabled=False, results=(a_verdict("spark", ProbeOutcome.BAD),)),
+    ]
+    text = (await page(client)).text
+    assert "bad iflow 1m ago, every 1m · 2 looked at · 0 of 300 requests today <glm-5> no answer" in text
+    told = [
+        text.index(words)
+        for words in ("bad iflow", "unknown amp", "nothing is set", "models ok 1m ago", "health not yet")
+    ]
+    assert told == sorted(told)
+    assert "spark" not in text[text.index("Probes") : text.index("Mitigations")]
+
+
+async def test_before_the_first_request_the_upstreams_own_counts_are_shown(
+    client: httpx.AsyncClient, operations: FakeOperations
+) -> None:
+    holder = Holder(provider_key="codex", auth_index="c0de", name="codex.json")
+    operations.past_rows = [Tally(since=NOW, until=NOW, holder=holder, succeeded=37, failed=3)]
+    assert "Before us" not in (await page(client)).text
+    operations.figures = {}
+    assert "Before us" not in (await page(client)).text
+    operations.event_rows = [row for row in operations.event_rows if row.source is Source.CANARY]
+    assert "codex codex.json 40 7.5%" in (await page(client)).text
