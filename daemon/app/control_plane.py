@@ -166,6 +166,7 @@ class ControlPlane:
             self._threads,
         )
         self._mitigate.probe_with(self._probing.run)
+        self._usage = probing.usage(core, self._management, settings.upstream_url, store.probes, clock)
         self.operations = Operate(
             clock=clock,
             events=store.events,
@@ -249,6 +250,7 @@ class ControlPlane:
         self._tasks.start("evaluate", self._evaluate_once_attached)
         self._tasks.start("ingest", self._ingest.run)
         self._tasks.start("drill", self._drill.run)
+        self._tasks.start("usage", self._usage.run)
         self._tasks.start("alerts file", self._follow_file)
         self._tasks.start("channels", self._check_channels)
         for seconds, name, job in (
@@ -337,6 +339,7 @@ class ControlPlane:
         self._heartbeat.configure(self._source.heartbeat_url(), beats.every if beats else 0.0)
         self._mitigate.configure(with_drill(config))
         self._probing.configure(config)
+        self._usage.configure(config)
         self._self_watch.configure(config)
 
     async def _check_channels(self) -> None:
@@ -375,6 +378,7 @@ class ControlPlane:
             self._figures.observe(event)
             self._mitigate.observe(event)
             self._core.credential_figures.observe(event)
+            self._usage.turn(event)
         self._evaluate.arrived(arrival)
 
     async def _look(self) -> None:
@@ -432,6 +436,7 @@ class ControlPlane:
                 "loaded_at": self._source.loaded_at,
                 "errors": list(self._source.errors),
             },
+            "usage_records": self._usage.told(),
             "receivers": {"cut_off": sorted(self._dispatch.cut_off)},
             "mitigation_mode": settings.mitigation_mode.value,
         }

@@ -145,6 +145,13 @@ class ProbeOptions(Strict):
     """Of those that cost tokens: what is spent is spent until the next day."""
 
 
+class UsageRecords(Strict):
+    """The upstream's own records of its attempts: they are taken off its queue, or told on its channel."""
+
+    from_: Literal["queue", "resp"] = Field("queue", alias="from")
+    every: Duration = Field(2.0, ge=1.0, le=30.0)
+
+
 class Receiver(Strict):
     """Who hears it. URLs and the values of headers are text, `env:NAME` or `secret:name`."""
 
@@ -289,6 +296,8 @@ class AlertsConfig(Strict):
     selections: dict[str, dict[str, Any]] = {}
     rules: tuple[Rule, ...] = ()
     mitigations: Mapping[str, MitigationOptions] = {}
+    usage_records: UsageRecords | None = None
+    """Off unless written: whoever else reads the queue goes without."""
     probes: Mapping[str, ProbeOptions] = {}
     """By their name; one that is not here runs as it usually does."""
 

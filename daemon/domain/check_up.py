@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
 from daemon.domain.alert import Alert
 from daemon.domain.alerts_config import AlertsConfig
@@ -119,6 +119,8 @@ class Inside:
     """Receivers that have no channel."""
     cut_off: Sequence[str] = ()
     """Receivers that cannot be reached."""
+    usage_records: Mapping[str, Any] | None = None
+    """How it goes with the upstream's own records; None where nobody asked for them."""
     probes: Sequence[ProbeRow] = ()
     quota: Sequence[QuotaReading] = ()
     alerts: Sequence[Alert] = ()

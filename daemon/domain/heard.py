@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from daemon.domain.event import Event
+from daemon.domain.joined import Joined
 from daemon.domain.probe import ProbeOutcome, ProbeResult
 from daemon.domain.quota import QuotaReading
 from daemon.domain.self_reading import Condition, SelfReading
@@ -74,12 +75,16 @@ def is_among(event: Event, ids: Iterable[list[int]]) -> bool:
 
 def told(reading: Read) -> tuple[int, Mapping[str, Any]]:
     """When something was read (epoch ms), and all else of it as data."""
+    if isinstance(reading, Joined):
+        return reading.emitted_at, reading.told()
     what = asdict(reading)
     return what.pop("observed_at" if isinstance(reading, QuotaReading) else "emitted_at"), what
 
 
 def reading_of(at: int, what: Mapping[str, Any]) -> Read:
     """The reading of which `told` gave these."""
+    if "event" in what:
+        return Joined.of(at, what)
     if "source" in what:
         return QuotaReading(observed_at=at, **what)
     what = {**what, "emitted_at": at}

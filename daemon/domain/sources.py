@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from daemon.domain.event import Event
+from daemon.domain.joined import Joined
 from daemon.domain.probe import ProbeResult
 from daemon.domain.quota import QuotaReading
 from daemon.domain.self_reading import SelfReading
@@ -10,7 +11,7 @@ from daemon.domain.self_reading import SelfReading
 EVENTS = "events"
 """What rules are about that do not say it."""
 
-Read = SelfReading | ProbeResult | QuotaReading
+Read = SelfReading | ProbeResult | QuotaReading | Joined
 """What is read now and then, rather than counted."""
 
 SOURCES: Mapping[str, type] = {

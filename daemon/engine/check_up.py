@@ -64,6 +64,7 @@ class CheckUp:
             config=self._config(),
             deaf=sorted(name for name, channels in self._channels().items() if not channels),
             cut_off=status["receivers"]["cut_off"],
+            usage_records=status["usage_records"],
             probes=await operations.probes(),
             quota=await operations.quota(),
             alerts=await operations.alerts(),

@@ -14,6 +14,7 @@ from daemon.domain.errors import StoreFailure
 from daemon.domain.event import Event
 from daemon.domain.explanation import Look
 from daemon.domain.heard import PLACE, Heard, HeardKind, late_ids, told
+from daemon.domain.joined import Joined
 from daemon.domain.mitigation import Mitigation
 from daemon.domain.notification import Notification
 from daemon.domain.probe import ProbeResult
@@ -154,7 +155,8 @@ class Evaluate:
         self._take(reading)
 
     def _take(self, reading: Read) -> None:
-        self._readings[_key(reading)] = reading
+        if not isinstance(reading, Joined):  # it is counted, and stands for nothing
+            self._readings[_key(reading)] = reading
         self._book.observe(reading)
         self.wake()
 
@@ -353,6 +355,8 @@ def _key(reading: Read) -> tuple[str | None, ...]:
             return reading.probe, reading.subject
         case QuotaReading():
             return reading.provider_key, reading.auth_index, reading.credential, reading.model_id
+        case Joined():
+            return "joined", str(reading.event.event_id)
 
 
 _TOLD = frozenset({AlertState.FIRING, AlertState.RESOLVED})

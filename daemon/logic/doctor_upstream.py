@@ -127,4 +127,28 @@ def _sets(mitigations: Mapping[str, MitigationOptions], name: str) -> str:
     return ", ".join(options.set) if isinstance(options, UpstreamToggle) else ""
 
 
-CHECKS: tuple[Callable[[Inside], Sequence[Finding]], ...] = (upstream, clock, keys, settings, toggles)
+def usage_records(inside: Inside) -> Sequence[Finding]:
+    """Whether the records that were asked for come, and whether somebody else takes some of them."""
+    told, name = inside.usage_records, "usage records"
+    if told is None:
+        return []
+    if told["trouble"]:
+        return [Finding.warning(name, told["trouble"], "mend that, or take usage_records out of the alerts file")]
+    if told["coverage"] is None:
+        return [Finding.unknown(name, "too few turns with a trace id to tell", "", essential=False)]
+    share = f"{told['coverage']:.0%} of the turns of ten minutes have one"
+    if told["other_consumers_suspected"]:
+        return [Finding.warning(name, f"only {share}", "somebody else reads the queue: stop one of the two")]
+    if not told["coverage"]:
+        return [Finding.warning(name, share, "set usage-statistics-enabled: true upstream; look who else reads them")]
+    return [Finding.ok(name, share)]
+
+
+CHECKS: tuple[Callable[[Inside], Sequence[Finding]], ...] = (
+    upstream,
+    clock,
+    keys,
+    settings,
+    toggles,
+    usage_records,
+)

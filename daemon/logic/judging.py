@@ -12,6 +12,7 @@ from daemon.domain.alert import Alert, AlertState, EpisodeStep, ResolvedBecause,
 from daemon.domain.alerts_config import AlertsConfig, Rule
 from daemon.domain.event import Event
 from daemon.domain.explanation import Look
+from daemon.domain.joined import Joined
 from daemon.domain.labels import Labels, labels_of
 from daemon.domain.rollup import Rollup
 from daemon.domain.rule_figures import RuleFigures
@@ -464,6 +465,9 @@ class Book:
             self._count(when, item)
 
     def _count(self, at: int, item: Any, *, is_past: bool = False) -> None:
+        if isinstance(item, Joined):
+            self._count_joined(at, item, is_past=is_past)
+            return
         tables: Iterable[_Table] = self._tables.values()
         ids = getattr(item, "mitigation_ids", ())
         if not ids and isinstance(item, Event) and (alike := self._alike.kinds(item)) is not None:
@@ -473,12 +477,23 @@ class Book:
         outside = {name for mitigation in ids for name in self._mitigated(mitigation)}
         for table in tables:
             if isinstance(item, table.tally.query.origin) and table.owner not in outside:
-                try:
-                    table.tally.count(item, at, table.active.__contains__, is_past=is_past)
-                except Exception as error:
-                    self._errors |= {account.rule.alert: error for account in table.accounts}
-                    for account in table.accounts:
-                        account.note(error, self._judged_at)
+                self._count_in(table, at, item, is_past=is_past)
+
+    def _count_joined(self, at: int, item: Joined, *, is_past: bool) -> None:
+        """By those who did not count the turn itself, for it did not say yet what they ask for."""
+        outside = {name for mitigation in item.event.mitigation_ids for name in self._mitigated(mitigation)}
+        for table in self._tables.values():
+            query = table.tally.query
+            if query.origin is Event and table.owner not in outside and not query.of(item.event):
+                self._count_in(table, at, item.learned, is_past=is_past)
+
+    def _count_in(self, table: _Table, at: int, item: Any, *, is_past: bool) -> None:
+        try:
+            table.tally.count(item, at, table.active.__contains__, is_past=is_past)
+        except Exception as error:
+            self._errors |= {account.rule.alert: error for account in table.accounts}
+            for account in table.accounts:
+                account.note(error, self._judged_at)
 
     def _end_orphans(self, at: int) -> tuple[list[Alert], list[EpisodeStep]]:
         """Alerts whose rule, or whose level, was removed or asks for something else now. What fired is resolved; its

@@ -31,7 +31,7 @@ class Known:
 class Office:
     def __init__(self, reply: Reply = FRONT) -> None:
         self.operations = FakeOperations()
-        self.operations.status_now["receivers"] = {"cut_off": []}
+        self.operations.status_now |= {"receivers": {"cut_off": []}, "usage_records": None}
         self.asked: list[Ask] = []
         self.reply = reply
         self.inventory = Known(can())

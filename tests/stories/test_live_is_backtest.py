@@ -1,4 +1,6 @@
-"""Story: an hour with a storm and a kill in it, on real files; backtested, every alert moves as it did."""
+"""Story: an hour with a storm and a kill in it, and records of the upstream, on real files; backtested, every alert
+moves as it did.
+"""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -29,16 +31,20 @@ from daemon.domain.alert import Alert
 from daemon.domain.alerts_config import AlertsConfig
 from daemon.domain.backtest import Span
 from daemon.domain.event import Event, EventIds, Fault, Outcome
+from daemon.domain.joined import UsageRecord
 from daemon.domain.mitigation import Mode
 from daemon.domain.notification import Channel
+from daemon.domain.thinking import ThinkingSetting
 from daemon.engine.core import Core, Surroundings
 from daemon.engine.evaluate import GRACE_MS
 from daemon.engine.ingest import Arrival, Ingest
 from daemon.engine.looking import Looking
+from daemon.logic.joining import Joins, learned
 from tests.logic.playing import T0, an_event
 
 SPARK, CODEX = "gpt-5.3-codex-spark", "gpt-5.3-codex"
 MINUTE = 60
+DRIFT, RECORDED_MS = range(40 * MINUTE, 55 * MINUTE), 3000
 STORM, KILLED_AT, DEAD_SECONDS = range(18 * MINUTE, 34 * MINUTE), 24 * MINUTE, 75
 SECONDS = 60 * MINUTE
 LIMITED = {"outcome": Outcome.FAILED, "fault": Fault.PROVIDER_RATE_LIMITED, "status": 429}
@@ -66,6 +72,9 @@ class Hour:
         self.gathered: list[list[Event]] = [[], []]
         self.offered = 0
         self.looking = Looking(shelf.looks())
+        self.joins = Joins()
+        """What the upstream writes down comes some seconds after its turn."""
+        self.records: list[UsageRecord] = []
         self.core: Core | None = None
         self.ingest: Ingest | None = None
 
@@ -125,6 +134,7 @@ class Hour:
         assert self.core is not None
         for event in arrival.events:
             self.core.mitigate.observe(event)
+            self.joins.turn(event, self.clock.now())
         self.core.evaluate.arrived(arrival)
 
     async def second(self, at: int) -> None:
@@ -133,6 +143,15 @@ class Hour:
         if core is None or ingest is None:
             return
         await ingest.catch_up()
+        now = self.clock.now()
+        due, self.records = (
+            [one for one in self.records if one.at + RECORDED_MS <= now],
+            [one for one in self.records if one.at + RECORDED_MS > now],
+        )
+        self.joins.take(due, now)
+        for event, records in self.joins.due(now):
+            if (joined := learned(event, records, now)) is not None:
+                core.evaluate.observe(joined)
         if at % MINUTE == 0:
             await self._look(core)
         await core.evaluate.step(self.clock.now())
@@ -155,7 +174,16 @@ class Hour:
             facts |= {"model_id": CODEX, "mitigation_ids": (route.mitigation_id,)}
         elif at in STORM and model == SPARK and self.random.random() < 0.5:
             facts |= LIMITED
+        elif model != SPARK:
+            facts |= {"thinking_requested_mode": "level", "thinking_requested_level": "high"}
+            self._write_down(instant, "low" if at in DRIFT else "high")
+            facts["trace_id"] = f"20261124100000-c0de00000000c0de-{self.records[-1].request_id}"
         self.gathered[worker].append(an_event(instant, event_id=self.ids[worker].next(instant), **facts))
+
+    def _write_down(self, at: int, level: str) -> None:
+        thinking = ThinkingSetting(mode="level", level=level)
+        request_id = f"{at & 0xFFFFFFFF:08x}"
+        self.records.append(UsageRecord(request_id=request_id, at=at, provider_key="claude", thinking=thinking))
 
     def deliver(self, worker: int) -> None:
         """To the spool's file, and there they are when this returns."""
@@ -213,7 +241,7 @@ async def test_an_hour_is_backtested_as_it_was_lived(tmp_path: Path, monkeypatch
         await hour.live()
         lived = await hour.end()
     names = {row.alert for row in lived if row.is_firing}
-    assert {"SparkErrorRatio", "ProviderRateLimited"} <= names
+    assert {"SparkErrorRatio", "ProviderRateLimited", "ThinkingMismatch"} <= names
     assert any(sent.message.title.startswith("[resolved]") for sent in hour.notifier.sent)
 
     store = open_for_reading(hour.url)

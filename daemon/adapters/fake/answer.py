@@ -70,7 +70,7 @@ class Answer:
         )
 
     def _reply(self) -> wires.Reply:
-        effort = self._effort()
+        self.record.applied = effort = self._effort()
         return wires.Reply(
             id=f"fake{self.record.number:08x}",
             created=self.now // 1000,

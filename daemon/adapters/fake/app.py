@@ -188,6 +188,7 @@ class FakeUpstream:
         rule = self._fault(ask, credential)
         record.fault = rule.fault if rule else None
         record.auth_index = credential.auth_index if credential else None
+        record.provider = credential.provider if credential else None
         response = Answer(record, ask, rule, self._director.scenario, self._clock.now()).play(credential)
         if self._trace and credential and record.fault not in errors.LOCAL:
             response.headers["x-cpa-trace-id"] = self._trace_id(credential, record.number)

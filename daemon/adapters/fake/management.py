@@ -289,10 +289,11 @@ class Management:
         return None if chosen is None else f"Use OAuth provider={chosen.provider} auth_file={chosen.name}"
 
     async def _pop_usage(self, request: Request) -> Response:
-        """Its queue is always empty."""
-        if not _whole(request.query_params.get("count", "1")):
+        """What is given is gone."""
+        count = _whole(request.query_params.get("count", "1"))
+        if not count:
             return _error(400, "count must be a positive integer")
-        return JSONResponse([])
+        return JSONResponse(self._past.pop(count) if self._config["usage-statistics-enabled"] else [])
 
     async def _read_usage(self, request: Request) -> Response:
         return JSONResponse(self._past.usage())

@@ -9,6 +9,7 @@ from daemon.adapters.fake.record import Record, Records
 from daemon.adapters.fake.scenario import FakeFault
 from daemon.ports import Clock
 
+QUEUE_MS = 60_000
 BUCKET_MS, BUCKETS = 600_000, 20
 NO_TOKENS = dict.fromkeys(("input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens", "total_tokens"), 0)
 """The statistics of an answer that counted nothing, or said nothing of it: they do not tell the two apart."""
@@ -47,6 +48,14 @@ class Past:
         told = {model: {**_totals(those), "details": list(map(_detail, those))} for model, those in models.items()}
         figures = {**_totals(calls), "success_count": len(calls) - failed, "failure_count": failed}
         return {"usage": {**figures, "apis": {"client": {**_totals(calls), "models": told}}}, "failed_requests": failed}
+
+    def pop(self, count: int) -> list[dict[str, Any]]:
+        """The oldest records of the usage queue, which has them no more then; those of the last minute are there."""
+        oldest = self._clock.now() - QUEUE_MS
+        found = [one for one in self._calls() if not one.is_popped and _ended_at(one) >= oldest][:count]
+        for record in found:
+            record.is_popped = True
+        return [_usage_record(record) for record in found]
 
     def log(self, after: int, limit: int, choices: Choices = lambda _: None) -> dict[str, Any]:
         """The newest lines whose second is later than `after` (Unix seconds); `choices` say what is told of the choice
@@ -107,6 +116,28 @@ def _detail(record: Record) -> dict[str, Any]:
         "auth_index": record.auth_index,
         "tokens": {**NO_TOKENS, **record.tokens},
         "failed": _has_failed(record),
+    }
+
+
+def _usage_record(record: Record) -> dict[str, Any]:
+    """With everything in it that must not be kept."""
+    failed, status = _has_failed(record), record.status or 502
+    return {
+        **_detail(record),
+        "latency_ms": record.duration_ms,
+        "source": "somebody@example.org",
+        "client_ip": "127.0.0.1",
+        "user_agent": record.headers.get("user-agent", ""),
+        "generate": True,
+        "fail": {"status_code": status if failed else 200, "body": ""},
+        "provider": record.provider or "unknown",
+        "model": record.model,
+        "alias": record.model,
+        "endpoint": f"{record.method} {record.path}",
+        "auth_type": "oauth",
+        "api_key": "the-clients-own-key",
+        "request_id": f"{record.number:08x}",
+        "reasoning_effort": record.applied or "",
     }
 
 

@@ -25,6 +25,10 @@ class Record:
     model: str | None = None
     stream: bool = False
     effort: str | None = None
+    applied: str | None = None
+    """The effort that is told of it afterwards, which may be another than was asked for."""
+    is_popped: bool = False
+    """Its usage record was taken off the queue."""
     body_bytes: int = 0
     body_sha256: str | None = None
     status: int | None = None
@@ -33,6 +37,7 @@ class Record:
     """`complete`, `cut` (by the scenario) or `client_left`; None while it lasts."""
     auth_index: str | None = None
     """Of the credential that served it."""
+    provider: str | None = None
     tokens: Mapping[str, int] = field(default_factory=dict)
     """What was counted, in the words of the usage statistics."""
     duration_ms: int | None = None

@@ -4,7 +4,7 @@ import hmac
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import httpx
 
@@ -52,6 +52,21 @@ class ManagementClient:
         """Returning says only that the upstream said so. Raises `ManagementFailure`."""
         await self._call(call.method, call.path, call.body)
 
+    @property
+    def key(self) -> bytes:
+        """For the one other door of the same upstream that takes it."""
+        return self._key
+
+    def check(self) -> None:
+        """Raises `ManagementFailure` while the key must not be used."""
+        if self._clock.monotonic() < self._barred_until:
+            raise ManagementFailure(self._barred_by, barred=True)
+
+    def bar(self, reason: str) -> NoReturn:
+        """The key was refused, here or at another door: it is not used for a while. Raises `ManagementFailure`."""
+        self._barred_until, self._barred_by = self._clock.monotonic() + BARRED_SECONDS, f"{reason}; set another key"
+        raise ManagementFailure(self._barred_by, status=401, barred=True)
+
     async def ask(self, ask: Ask) -> Reply:
         """What a probe asks. Never raises: what went wrong is in the reply."""
         began = self._clock.monotonic()
@@ -82,8 +97,7 @@ class ManagementClient:
     async def _call(
         self, method: str, path: str, body: Any = None, *, may_refuse: bool = False, patience: float = TIMEOUT_SECONDS
     ) -> httpx.Response:
-        if self._clock.monotonic() < self._barred_until:
-            raise ManagementFailure(self._barred_by, barred=True)
+        self.check()
         try:
             answer = await self._http.request(method, BASE + path, json=body, timeout=patience)
         except httpx.HTTPError as error:
