@@ -18,6 +18,8 @@ from daemon.ports import Clock, ProbeStore, Schedule
 log = logging.getLogger(__name__)
 
 DAY_MS = 86_400_000
+MOST_LOADED = 200
+"""Verdicts of a probe that a start reads."""
 FIRST_SECONDS = 10.0
 """After a start, one that has not run for as long as its interval runs this soon."""
 SLACK_SECONDS = 10.0
@@ -72,10 +74,14 @@ class Probes:
         }
 
     async def load(self) -> None:
-        """What the last process knew. Raises `StoreFailure`."""
+        """What the last process knew; what was free is soon seen anew. Raises `StoreFailure`."""
         for state in await self._store.states():
             if state.probe in self._all:
                 self._all[state.probe].state = state
+        for name, probe in self._all.items():
+            if probe.kind.COSTS and probe.state.ran_at:
+                newest_first = await self._store.results(MOST_LOADED, name)
+                probe.latest = {one.subject: one for one in reversed(newest_first)}
 
     def configure(self, config: AlertsConfig) -> None:
         """At boot and at each reload: what is on, and how often. What costs tokens is on where it is named."""

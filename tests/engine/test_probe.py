@@ -104,6 +104,7 @@ async def test_a_run_asks_judges_hands_on_and_remembers() -> None:
     await again.load()
     (row,) = again.rows()
     assert (row.state.memory, row.state.requests, row.state.ran_at) == ({"runs": 2}, 4, NOON)
+    assert outcomes(row.results) == ["bad", "bad"], "what was paid for is known after a restart"
 
 
 @pytest.mark.parametrize(("costs", "rows"), [(True, 4), (False, 2)])

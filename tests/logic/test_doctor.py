@@ -61,6 +61,12 @@ def firing(name: str, severity: Severity, **more: Any) -> Any:
     return an_alert(name, severity, state=AlertState.FIRING, summary="12 of 40 failed", **more)
 
 
+def taken(**changes: Any) -> dict[str, Any]:
+    """Usage records were asked for, and come."""
+    told = {"trouble": "", "coverage": 1.0, "other_consumers_suspected": False}
+    return {"usage_records": told | changes}
+
+
 CASES: list[tuple[dict[str, Any], str, Health, str]] = [
     ({"missing": ["rules"]}, "rules", CRITICAL, "nothing is judged"),
     ({"config": a_config(rules=())}, "rules", CRITICAL, "nothing is judged"),
@@ -171,6 +177,11 @@ CASES: list[tuple[dict[str, Any], str, Health, str]] = [
     ({"quota": [a_reading(usage_percentage=89.9)]}, "quota codex", OK, "1 credential with something left"),
     ({"events": streams("aider", 9, silent=5)}, "usage", WARNING, "streams without usage: aider: 5 of 9"),
     ({"events": streams("aider", 9, silent=4)}, "usage", OK, "9 streams of chat completions, 4 without"),
+    (taken(), "usage records", OK, "100% of the turns"),
+    (taken(coverage=0.4, other_consumers_suspected=True), "usage records", WARNING, "only 40% of the turns"),
+    (taken(coverage=0.0), "usage records", WARNING, "0% of the turns"),
+    (taken(coverage=None), "usage records", UNKNOWN, "too few turns"),
+    (taken(trouble="usage-queue: 404"), "usage records", WARNING, "usage-queue: 404"),
     ({"events": use("gpt-5.5")}, "fallbacks", WARNING, "nothing can stand in for gpt-5.5"),
     ({"events": use("gpt-5.5"), "config": a_config(fallbacks={"gpt-5.5": ()})}, "fallbacks", OK, "every model in use"),
 ]
