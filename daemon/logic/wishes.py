@@ -80,12 +80,16 @@ def query_of(config: AlertsConfig, alert: Alert) -> Query | None:
 
 
 def wishes(config: AlertsConfig, alert: Alert, of: About | None = None) -> Iterator[Wish]:
-    """The changes that one alert asks for."""
+    """The changes that one alert asks for. One that names neither a model nor anything else is about every model that
+    has a line."""
+    of = of or about(alert)
+    if not of.models and not alert.labels:
+        of = replace(of, models=tuple(config.fallbacks))
     since = alert.since if alert.fired_at is None else alert.fired_at
     actor = f"rule:{alert.alert}"
     for name in alert.mitigate:
         for wish in wishes_for(
-            config, name, of or about(alert), owner=alert.fingerprint, actor=actor, since=since, evidence=alert.summary
+            config, name, of, owner=alert.fingerprint, actor=actor, since=since, evidence=alert.summary
         ):
             yield replace(wish, alert=alert)
 
