@@ -138,13 +138,8 @@ def usage_records(inside: Inside) -> Sequence[Finding]:
         return [Finding.unknown(name, "too few turns with a trace id to tell", "", essential=False)]
     share = f"{told['coverage']:.0%} of the turns of ten minutes have one"
     if told["other_consumers_suspected"]:
-        return [
-            Finding.warning(
-                name,
-                f"only {share}",
-                "somebody else reads the queue, as usage keepers and managers do: stop one of the two",
-            )
-        ]
+        advice = "somebody else reads the queue, as usage keepers and managers do: stop one of the two"
+        return [Finding.warning(name, f"only {share}", advice)]
     if not told["coverage"]:
         return [Finding.warning(name, share, "set usage-statistics-enabled: true upstream; look who else reads them")]
     return [Finding.ok(name, share)]

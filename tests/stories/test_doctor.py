@@ -13,7 +13,6 @@ RULES = """\
 version: 1
 extends: runbook
 fallbacks: {gpt-5.4: [gpt-5.5]}
-rules:  # as the doctor advises where a toggle without effect would be all that is done
 """
 
 
