@@ -57,8 +57,9 @@ def _lines(client: ControlClient, status: Any) -> Lines:
 
 
 def _alerts(alerts: list[Any]) -> Lines:
-    """How many there are, and the loudest of those that fire."""
-    rows = [row for row in alerts if row["state"] == "firing"]
+    """How many there are, and the loudest of those that fire; of one episode its worst."""
+    loudest = sorted(alerts, key=lambda row: (list(SEVERITY).index(row["severity"]), row["since"]))
+    rows = [row for row in loudest if row["state"] == "firing"]
     firing = Counter(row["severity"] for row in rows)
     pending = sum(row["state"] == "pending" for row in alerts)
     said = [f"{firing[severity]} {severity} firing" for severity in SEVERITY if firing[severity]]
@@ -66,7 +67,10 @@ def _alerts(alerts: list[Any]) -> Lines:
         said.append(f"{pending} pending")
     worst = next((shade for severity, shade in SEVERITY.items() if firing[severity]), "green")
     yield "alerts", (", ".join(said) or "none", worst)
-    for row in sorted(rows, key=lambda row: (list(SEVERITY).index(row["severity"]), row["since"]))[:MOST_ALERTS]:
+    episodes: dict[Any, Any] = {}
+    for row in rows:
+        episodes.setdefault((row["alert"], *row["labels"].items()), row)
+    for row in list(episodes.values())[:MOST_ALERTS]:
         yield "", (f"{row['alert']} for {ago(row['since'])}  {row['summary']}".rstrip(), SEVERITY[row["severity"]])
 
 

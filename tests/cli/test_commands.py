@@ -1,5 +1,6 @@
 """What the reading commands show, against a real control port."""
 
+import dataclasses
 import json
 import sys
 from types import ModuleType, SimpleNamespace
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 
 from daemon import cli
 from daemon.cli import events, output
+from daemon.domain.alert import Severity
 from daemon.domain.event import EventIds
 from daemon.domain.mitigation import Effect, MitigationState, Mode
 from daemon.domain.probe import ProbeOutcome, ProbeResult
@@ -38,6 +40,16 @@ def test_status_says_what_is_going_on(run: Any, control: Control) -> None:
     out = run("status")
     assert "not yet: rules loaded" in out
     assert "does not answer" in out
+
+
+def test_status_tells_the_worst_of_an_episode_only(run: Any, control: Control) -> None:
+    warning = next(row for row in control.operations.alert_rows if row.is_firing)
+    worst = dataclasses.replace(warning, severity=Severity.CRITICAL, fingerprint="worst")
+    warning = dataclasses.replace(warning, severity=Severity.WARNING, fingerprint="other")
+    control.operations.alert_rows = [warning, worst]
+    out = run("status")
+    assert "1 critical firing, 1 warning firing" in out
+    assert out.count(f"{worst.alert} for") == 1
 
 
 def test_status_is_one_screen_whatever_happens(run: Any, control: Control) -> None:
