@@ -16,6 +16,8 @@ SETTLE_MS = 2000
 """A record may come a moment after its answer, and after another of the same request."""
 WAIT_MS = 120_000
 """What has found nobody by then is given up."""
+UNNAMED_MS = 20_000
+"""And what has no name, by then: each is held against each."""
 COVERAGE_MS = 600_000
 NEAR_MS = 1500
 MOST = 20_000
@@ -29,6 +31,11 @@ class _Waiting:
     event: Event | None = None
     records: list[UsageRecord] = field(default_factory=list)
     since: int = 0
+
+    @property
+    def is_alone(self) -> bool:
+        """One record, and nobody that it is of."""
+        return self.event is None and len(self.records) == 1
 
 
 class Joins:
@@ -87,9 +94,9 @@ class Joins:
         return self._waiting.setdefault(request_id, _Waiting(since=now))
 
     def _name_the_unnamed(self, now: int) -> None:
-        while self._unnamed and now - self._unnamed[0].emitted_at >= WAIT_MS:
+        while self._unnamed and now - self._unnamed[0].emitted_at >= UNNAMED_MS:
             self._unnamed.popleft()
-        alone = [one for one in self._waiting.values() if one.event is None and len(one.records) == 1]
+        alone = [one for one in self._waiting.values() if one.is_alone and now - one.since < UNNAMED_MS]
         for waiting in alone if self._unnamed else ():
             fitting = [event for event in self._unnamed if _fits(waiting.records[0], event)]
             if len(fitting) == 1 and sum(_fits(one.records[0], fitting[0]) for one in alone) == 1:
