@@ -109,7 +109,7 @@ PARAGRAPHS = (
     Paragraph(
         title="Repeated 429",
         rules=("ProviderRateLimited", "RateLimitBurst", "RetryStorm"),
-        mitigations=("fallback", "next-credential", "limit_concurrency", "reroute", "block_model"),
+        mitigations=("fallback", "next-credential", "limit_concurrency", "reroute", "block_model", "excluded_models"),
         commands=("events tail fault=provider_rate_limited",),
         today="`Retry-After` is there or not, as the vendor likes; a reset in hours is told apart as `provider_quota`.",
     ),
@@ -191,6 +191,7 @@ PARAGRAPHS = (
     Paragraph(
         title="Amp goes past the proxy",
         rules=("AmpBypass",),
+        mitigations=("ampcode_mapping",),
         probes=("amp",),
         commands=("exec -- amp", "env --client amp"),
         today="Amp reads `AMP_URL`; `OPENAI_API_BASE` does nothing. `exec` looks at the way first, with what Amp"

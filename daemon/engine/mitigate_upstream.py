@@ -4,9 +4,9 @@ import logging
 from collections.abc import Iterable
 
 from daemon.domain.errors import ManagementFailure
-from daemon.domain.mitigation import Mitigation
+from daemon.domain.mitigation import Call, Mitigation
 from daemon.logic.journal import Reading
-from daemon.logic.mitigation import upstream_kind
+from daemon.logic.mitigation import amends, upstream_kind
 from daemon.ports import Clock, ManagementApi
 
 log = logging.getLogger(__name__)
@@ -61,12 +61,18 @@ class UpstreamSettings:
     async def write(self, row: Mitigation, value: object) -> None:
         """Sends a value; whether it arrived is for a reading to say."""
         try:
-            await self._reach().send(upstream_kind(row.kind).writing(row.target, value))
+            await self._reach().send(await self._call(row, value))
         except ManagementFailure as failure:
             log.warning("%s: the write was not confirmed: %s", row.target, failure)
         finally:
             self._written_at[row.target] = self._clock.monotonic()
             self._writes.append((row.target, self._clock.now()))
+
+    async def _call(self, row: Mitigation, value: object) -> Call:
+        kind = upstream_kind(row.kind)
+        if not amends(row.kind):
+            return kind.writing(row.target, value)
+        return kind.amending(row.target, value, await self._reach().read(kind.reading(row.target)))
 
     def _reach(self) -> ManagementApi:
         if self._management is None:

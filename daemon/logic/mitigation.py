@@ -7,7 +7,7 @@ from typing import Any, Protocol, cast
 
 from daemon.domain.capabilities import Capabilities
 from daemon.domain.credential import CredentialFile
-from daemon.domain.mitigation import Call, Effect, Mitigation
+from daemon.domain.mitigation import Call, Effect, Mitigation, Mode
 from daemon.domain.soft_routing import SoftRoute
 from daemon.logic import mitigations
 
@@ -73,7 +73,10 @@ class UpstreamKind(MitigationKind, Protocol):
         """The target's value in the reply to a GET; raises ValueError when it is not there."""
 
     def writing(self, target: str, value: Any) -> Call:
-        """What makes it this value."""
+        """What makes it this value. Not of a kind whose target is one item of a list: that has `amending`."""
+
+    def amending(self, target: str, value: Any, reply: Any) -> Call:
+        """What makes it this value in the list as it was read just now. Only of a kind that cannot send one item."""
 
     def top_level(self, target: str) -> str | None:
         """The key of the upstream's config that a write changes; None when it changes none."""
@@ -87,6 +90,16 @@ def kind_of(name: str) -> MitigationKind:
 def is_one_way(name: str) -> bool:
     """Whether there is nothing to give back once a change of this kind is done."""
     return bool(getattr(kind_of(name), "ONE_WAY", False))
+
+
+def amends(name: str) -> bool:
+    """Whether a change of this kind sends a list that has to be read just before."""
+    return hasattr(kind_of(name), "amending")
+
+
+def ceiling_of(name: str) -> Mode:
+    """How far a kind may go by itself, whatever the alerts file says."""
+    return cast(Mode, getattr(kind_of(name), "CEILING", Mode.AUTO))
 
 
 def soft_kind(name: str) -> SoftKind:

@@ -12,6 +12,7 @@ from daemon.domain.mitigation import Mitigation, MitigationState, Mode
 from daemon.logic.blast_radius import Refusal
 from daemon.logic.choosing import choose
 from daemon.logic.journal import was_overruled
+from daemon.logic.mitigation import ceiling_of
 from daemon.logic.new_rows import new_row, panic, unless
 from daemon.logic.noting import entry, note
 from daemon.logic.owning import not_done
@@ -114,7 +115,8 @@ def _begin(situation: Situation, wish: Wish, rows: Sequence[Mitigation], now: in
     if wish.change.soft and sum(_began_at(row) > now - HOUR_MS for row in past) >= wish.options.max_changes_per_hour:
         return Refusal(words="there were as many changes in this hour as there may be")
     mode = situation.config.mode.soft if wish.change.soft else situation.config.mode.upstream
-    row = new_row(situation, wish, chosen, min(mode, situation.ceiling, key=lambda one: one.rank), now)
+    ceiling = ceiling_of(wish.options.kind)
+    row = new_row(situation, wish, chosen, min(mode, situation.ceiling, ceiling, key=lambda one: one.rank), now)
     return _unless_said(situation, wish, unless(situation, wish, row))
 
 

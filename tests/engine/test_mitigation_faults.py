@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pkgutil import iter_modules
+from typing import Any
 
 import httpx
 import pytest
@@ -11,13 +12,17 @@ from daemon.adapters.fake.app import FakeUpstream
 from daemon.adapters.fake.playback import serving
 from daemon.adapters.management.client import ManagementClient
 from daemon.app.serving import listen
-from daemon.domain.mitigation import MitigationState
+from daemon.domain.alerts_config import AlertsConfig
+from daemon.domain.mitigation import MitigationState, Mode
 from daemon.logic import mitigations
-from daemon.logic.mitigation import kind_of, upstream_kind
+from daemon.logic.mitigation import ceiling_of, kind_of, upstream_kind
+from daemon.logic.mitigations.ampcode_mapping import AmpcodeMapping
+from daemon.logic.mitigations.excluded_models import ExcludedModels
 from tests.engine.mitigating import TOGGLE, Mitigating, firing, toggle
 from tests.fakes.ledger import MemoryLedger
 
 S = MitigationState
+LISTED = ("ampcode_mapping", "excluded_models")
 DEBUG = firing("debug")
 BANNED_AFTER = 5
 WRITTEN = {
@@ -29,10 +34,10 @@ WRITTEN = {
 
 
 @asynccontextmanager
-async def over_http(key: str) -> AsyncIterator[tuple[Mitigating, httpx.AsyncClient]]:
+async def over_http(key: str, build: str | None = None) -> AsyncIterator[tuple[Mitigating, httpx.AsyncClient]]:
     """The mitigator with the real client, over a socket, to a fake upstream whose management key is `right`."""
     house = Mitigating()
-    upstream = FakeUpstream(clock=house.clock, management_key="right")
+    upstream = FakeUpstream(clock=house.clock, management_key="right", version=build)
     async with serving(upstream, listen("127.0.0.1", 0, setting="the test")) as address:
         client = ManagementClient(address, key, house.clock)
         house.management = client  # type: ignore[assignment]
@@ -101,13 +106,69 @@ async def test_where_the_journal_is_gone_nothing_is_touched(fires: bool) -> None
     )
 
 
-def test_what_is_written_is_one_value_of_one_thing_and_never_a_list() -> None:
+def test_what_is_written_is_one_value_of_one_thing() -> None:
     for kind, (target, value) in WRITTEN.items():
         call = upstream_kind(kind).writing(target, value)
         assert not any(isinstance(part, list | tuple | dict) for part in call.body.values()), kind
         assert call.method != "PUT" or list(call.body) == ["value"], kind
 
 
+def test_what_sends_a_list_never_acts_by_itself() -> None:
+    assert {name: ceiling_of(name) for name in LISTED} == dict.fromkeys(LISTED, Mode.ASK)
+
+
 def test_each_kind_that_writes_upstream_is_looked_at() -> None:
-    shelf = (module.name for module in iter_modules(mitigations.__path__))
-    assert {name for name in shelf if hasattr(kind_of(name), "writing")} == {*WRITTEN}
+    shelf = [module.name for module in iter_modules(mitigations.__path__)]
+    writing = {name for name in shelf if hasattr(kind_of(name), "writing") or hasattr(kind_of(name), "amending")}
+    assert writing == {*WRITTEN, *LISTED}
+
+
+LISTS = [
+    (
+        "7.2.142",
+        ExcludedModels(provider="codex", models=("gpt-5.5",), hold=0.0),
+        "oauth-excluded-models",
+        lambda theirs: {"provider": "codex", "models": theirs},
+        lambda reply: reply["oauth-excluded-models"].get("codex", []),
+        ["gpt-5-mini"],
+        ["gpt-5-mini", "gpt-5.4", "gpt-5.5"],
+        ["gpt-5-mini", "gpt-5.4"],
+    ),
+    (
+        "6.9.2",
+        AmpcodeMapping.model_validate({"from": "gpt-5.5", "to": "gpt-5.4", "hold": "0s"}),
+        "ampcode/model-mappings",
+        lambda theirs: {"value": [{"from": one, "to": "x"} for one in theirs]},
+        lambda reply: [one["from"] for one in reply["model-mappings"]],
+        ["a"],
+        ["a", "gpt-5.4", "gpt-5.5"],
+        ["a", "gpt-5.4"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("build", "options", "path", "body", "items", "first", "held", "left"), LISTS)
+async def test_of_a_list_only_our_own_item_is_added_and_taken_out(
+    build: str, options: Any, path: str, body: Any, items: Any, first: Any, held: Any, left: Any
+) -> None:
+    async with over_http("right", build) as (house, http):
+
+        async def people(theirs: list[str]) -> None:
+            headers = {"X-Management-Key": "right"}
+            (await http.patch(f"/v0/management/{path}", json=body(theirs), headers=headers)).raise_for_status()
+
+        async def now() -> list[str]:
+            reply = await http.get(f"/v0/management/{path}", headers={"X-Management-Key": "right"})
+            return sorted(items(reply.json()))
+
+        await people(first)
+        await house.start(AlertsConfig(mitigations={"list": options}))
+        await house.mitigate.act("list", "apply", "human:jo")
+        await house.ticks(seconds=5)
+        (row,) = house.mitigate.rows()
+        assert row.state is S.APPLIED, row.outcome
+        await people([*await now(), "gpt-5.4"] if path.startswith("oauth") else ["gpt-5.4"])
+        assert await now() == held
+        await house.mitigate.act("list", "revert", "human:jo")
+        await house.ticks(seconds=5)
+        assert (house.mitigate.rows()[0].state, await now()) == (S.RESTORED, left)

@@ -105,7 +105,7 @@ class Management:
         return [
             *settings,
             self._route("/config", self._read_config, "GET"),
-            self._route("/oauth-excluded-models", self._read_excluded, "GET"),
+            self._route("/oauth-excluded-models", self._excluded, "GET", "PATCH"),
             self._route("/auth-files", self._list_credentials, "GET"),
             self._route("/logs", self._read_log, "GET"),
             *self._routes_of_flavour(),
@@ -121,6 +121,7 @@ class Management:
             self._route(*usage, "GET"),
             *(self._route(*patch, "PATCH") for patch in patches if own.patches_credentials),
             *([self._route("/ampcode", self._read_amp, "GET")] if own.ampcode else []),
+            *([self._route("/ampcode/model-mappings", self._map_amp, "GET", "PATCH", "DELETE")] if own.ampcode else []),
             *([self._route("/reset-quota", self._reset_quota, "POST")] if own.resets_quota else []),
             *([self._route("/kiro-quota", self._read_kiro, "GET")] if own.kiro_quota else []),
             *([self._route("/api-call", self._call_vendor, "POST")] if own.api_call else []),
@@ -194,12 +195,34 @@ class Management:
         self._config["oauth-model-alias"] = {**kept, channel: aliases} if aliases else kept
         return JSONResponse({"status": "ok"})
 
-    async def _read_excluded(self, request: Request) -> Response:
-        """By provider, the models that are left out, as patterns."""
-        return JSONResponse({"oauth-excluded-models": self._config["oauth-excluded-models"]})
+    async def _excluded(self, request: Request) -> Response:
+        """By provider, the models that are left out, as patterns; PATCH takes the whole list of one provider."""
+        lists = self._config["oauth-excluded-models"]
+        if request.method == "GET":
+            return JSONResponse({"oauth-excluded-models": lists})
+        body = await _object(request) or {}
+        provider, models = body.get("provider"), body.get("models")
+        if not isinstance(provider, str) or not isinstance(models, list):
+            return _error(400, "invalid body")
+        kept = {name: value for name, value in lists.items() if name != provider}
+        self._config["oauth-excluded-models"] = {**kept, provider: models} if models else kept
+        return JSONResponse({"status": "ok"})
 
     async def _read_amp(self, request: Request) -> Response:
-        return JSONResponse({"ampcode": {}})
+        return JSONResponse({"ampcode": self._config.get("ampcode", {})})
+
+    async def _map_amp(self, request: Request) -> Response:
+        """PATCH merges by `from`, DELETE takes away by it, or all."""
+        mappings = self._config.get("ampcode", {}).get("model-mappings", [])
+        if request.method == "GET":
+            return JSONResponse({"model-mappings": mappings})
+        told = (await _object(request) or {}).get("value")
+        if not isinstance(told, list):
+            return _error(400, "invalid body")
+        named = {one["from"] if isinstance(one, dict) else one for one in told}
+        kept = [one for one in mappings if told and one["from"] not in named]
+        self._config["ampcode"] = {"model-mappings": [*kept, *(one for one in told if isinstance(one, dict))]}
+        return JSONResponse({"status": "ok"})
 
     async def _read_config(self, request: Request) -> Response:
         return JSONResponse(self._config)
