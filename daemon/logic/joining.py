@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from daemon.domain.event import Event, Outcome
 from daemon.domain.joined import Joined, UsageRecord
 from daemon.domain.thinking import LEVELS, ThinkingSetting, thinking_match
+from daemon.logic.thinking_reading import split_suffix
 
 SETTLE_MS = 2000
 """A record may come a moment after its answer, and after another of the same request."""
@@ -78,9 +79,10 @@ class Joins:
             if waiting.event is not None:
                 self._seen.append((now, bool(waiting.records)))
             if waiting.event is not None and waiting.records:
-                records = sorted(waiting.records, key=lambda record: record.at)
-                self.hidden_attempts += len(records) - 1
-                yield waiting.event, records
+                event, known = waiting.event, sorted(waiting.records, key=lambda record: record.at)
+                records = [record for record in known if _is_of(record, event)]
+                self.hidden_attempts += max(0, len(records) - 1)
+                yield event, records
 
     def coverage(self, now: int) -> float | None:
         """Of the turns of the last ten minutes, the share that has a record; None where there were too few."""
@@ -95,7 +97,8 @@ class Joins:
 
     def _name_the_unnamed(self, now: int) -> None:
         while self._unnamed and now - self._unnamed[0].emitted_at >= UNNAMED_MS:
-            self._unnamed.popleft()
+            if self._unnamed.popleft().outcome is Outcome.OK:  # what failed may have been tried by nobody
+                self._seen.append((now, False))
         alone = [one for one in self._waiting.values() if one.is_alone and now - one.since < UNNAMED_MS]
         for waiting in alone if self._unnamed else ():
             fitting = [event for event in self._unnamed if _fits(waiting.records[0], event)]
@@ -105,16 +108,19 @@ class Joins:
 
 
 def learned(event: Event, records: list[UsageRecord], now: int) -> Joined | None:
-    """What the last attempt says of the thinking that was applied, where the turn itself says nothing of it.
+    """What the attempt that served it says of the thinking that was applied, where the turn itself says nothing of it.
 
     A level that the model may not have instead is no drift, and an effort that is told beside no thought at all says
     nothing: where a build drops the setting, it tells the one that was asked for.
     """
-    asked, applied = _requested(event), records[-1].thinking
-    if event.thinking_match is not None or asked is None or applied is None or _is_clamped(asked, applied):
+    served = next((record for record in reversed(records) if not record.failed), None)
+    if served is None or event.thinking_match is not None:
+        return None
+    asked, applied = _requested(event), served.thinking
+    if asked is None or applied is None or _is_clamped(asked, applied):
         return None
     match = thinking_match(asked, applied)
-    thought = records[-1].reasoning_tokens if event.reasoning_tokens is None else event.reasoning_tokens
+    thought = served.reasoning_tokens if event.reasoning_tokens is None else event.reasoning_tokens
     is_idle = thought == 0 and asked.canonical in LEVELS[MEDIUM:]
     if match is None or (match and is_idle):
         return None
@@ -137,6 +143,17 @@ _CLAMPS = frozenset({("none", "minimal"), ("none", "low"), ("minimal", "low"), (
 
 def _is_clamped(asked: ThinkingSetting, applied: ThinkingSetting) -> bool:
     return (asked.canonical, applied.canonical) in _CLAMPS
+
+
+def _is_of(record: UsageRecord, event: Event) -> bool:
+    """Not of an auxiliary model, whose records have the same id."""
+    sent = {_plain(name) for name in (event.model_id, event.requested_model) if name}
+    return record.requested_model is None or _plain(record.requested_model) in sent
+
+
+def _plain(model: str) -> str:
+    """Without a prefix of the operator's, and without a suffix."""
+    return split_suffix(model)[0].rpartition("/")[2]
 
 
 def _fits(record: UsageRecord, event: Event) -> bool:

@@ -10,10 +10,12 @@ from daemon.domain.alert import Alert, AlertState, EpisodeStep, Severity
 from daemon.domain.alerts_config import AlertsConfig, Rule
 from daemon.domain.decision import Decision
 from daemon.domain.errors import StoreFailure
+from daemon.domain.joined import Joined
 from daemon.domain.mitigation import Mitigation
 from daemon.domain.notification import Notification, NotificationReason
 from daemon.domain.sample import Verdict
 from daemon.domain.self_reading import Condition, SelfReading
+from daemon.domain.thinking import ThinkingSetting
 from daemon.engine.desk import Desk
 from daemon.engine.evaluate import GRACE_MS, Evaluate
 from daemon.engine.ingest import Arrival
@@ -288,3 +290,20 @@ async def test_a_rule_with_too_many_label_sets_says_so_once(caplog: pytest.LogCa
     assert [record.getMessage() for record in caplog.records if "max_series" in record.getMessage()] == [
         "ProviderRateLimited has more label sets than max_series: the least bad ones make room"
     ]
+
+
+async def test_what_is_learned_of_a_turn_is_counted_once_and_stands_for_nothing() -> None:
+    scene, few = Scene(), {"min_samples": "none", "min_bad": "none", "confidence": "none", "window": "10s"}
+    thinking = a_rule(alert="T", of={"thinking_match": "present"}, bad={"thinking_match": False}, **few)
+    all_turns = a_rule(alert="All", bad={"status": 200}, **few)
+    evaluate = scene.open(thinking, all_turns)
+    turns = [an_event(T0 + number, status=200, thinking_requested_mode="none") for number in range(3)]
+    evaluate.arrived(Arrival(events=tuple(turns), lost=0))
+    applied = ThinkingSetting(mode="level", level="high")
+    for turn in turns:
+        evaluate.observe(Joined(event=turn, processed=applied, match=False, emitted_at=T0 + 500))
+    scene.clock.advance(2)
+    await evaluate.step(scene.clock.now() + GRACE_MS)
+    assert {row.alert: (row.samples, row.bad) for row in evaluate.alerts()} == {"T": (3, 3), "All": (3, 3)}
+    evaluate.use(evaluate.open(AlertsConfig(rules=(thinking, all_turns))))
+    assert evaluate.look("T") == [], "a new book does not count it again"

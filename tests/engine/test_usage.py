@@ -8,7 +8,7 @@ import pytest
 
 from daemon.domain.alerts_config import AlertsConfig, UsageRecords
 from daemon.domain.errors import ManagementFailure, StoreFailure
-from daemon.domain.event import Event
+from daemon.domain.event import Event, Source
 from daemon.domain.joined import Joined
 from daemon.domain.quota import QuotaReading
 from daemon.engine.usage import Usage
@@ -72,7 +72,8 @@ def turn(number: int, desk: Desk, **more: Any) -> Event:
 
 
 def record(number: int, **more: Any) -> dict[str, Any]:
-    return {**RECORD, "request_id": f"{number:08x}", "reasoning_effort": "low", **more}
+    facts = {"request_id": f"{number:08x}", "reasoning_effort": "low", "alias": "gpt-5.5", "failed": False}
+    return {**RECORD, **facts, **more}
 
 
 async def test_what_was_applied_reaches_the_rules(desk: Desk) -> None:
@@ -85,6 +86,15 @@ async def test_what_was_applied_reaches_the_rules(desk: Desk) -> None:
     ((event, match),) = [(joined.event.trace_id, joined.match) for joined in desk.observed]
     assert (str(event)[-8:], match) == ("00000001", False)
     assert (desk.told()["records"], desk.told()["from"]) == (1, "queue")
+
+
+async def test_a_fire_drill_is_no_turn_of_the_upstream(desk: Desk) -> None:
+    desk.usage.configure(ASKED)
+    desk.usage.turn(turn(1, desk, source=Source.DRILL, **asked("high")))
+    await desk.usage.take([record(1)])
+    desk.clock.advance(SETTLE_MS / 1000)
+    await desk.usage.take([])
+    assert desk.observed == []
 
 
 async def test_quotas_in_its_headers_are_taken_under_the_name_of_the_credential(desk: Desk) -> None:

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from daemon.domain.event import Event
+from daemon.domain.event import Event, Outcome
 from daemon.domain.joined import Joined, UsageRecord
 from daemon.domain.thinking import ThinkingSetting
-from daemon.logic.joining import COVERAGE_MS, ENOUGH, SETTLE_MS, WAIT_MS, Joins, learned
+from daemon.logic.joining import COVERAGE_MS, ENOUGH, SETTLE_MS, UNNAMED_MS, WAIT_MS, Joins, learned
 from daemon.logic.thinking_reading import from_word
 from tests.logic.playing import T0, an_event
 
@@ -124,6 +124,51 @@ def test_what_a_model_may_have_instead_is_no_drift(wanted: str, applied: str, ma
     if found is not None:
         assert (found.learned.thinking_match, found.learned.emitted_at) == (match, T0 + 5)
         assert found.learned.thinking_evidence == "usage_queue"
+
+
+@pytest.mark.parametrize(
+    ("model", "joined"),
+    [("gpt-5.5", 1), ("gpt-5.5(high)", 1), ("gpt-5.4", 1), ("claude-haiku-4-5", 0), (None, 1)],
+)
+def test_records_of_auxiliary_models_are_not_its(model: str | None, joined: int) -> None:
+    joins = Joins()
+    joins.turn(a_turn(requested_model="team/gpt-5.5", model_id="gpt-5.4"), T0)
+    joins.take([a_record(requested_model=model)], T0)
+    ((_, records),) = joins.due(T0 + SETTLE_MS)
+    assert (len(records), joins.hidden_attempts) == (joined, 0)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "applied"),
+    [
+        ([{"applied": "high", "failed": True}, {"applied": "low"}], "low"),
+        ([{"applied": "low"}, {"applied": "high", "failed": True}], "low"),
+        ([{"applied": "low", "failed": True}], None),
+        ([], None),
+    ],
+)
+def test_what_failed_applied_nothing(attempts: list[dict[str, Any]], applied: str | None) -> None:
+    found = learned(a_turn(**asked("high")), [a_record(**facts) for facts in attempts], T0)
+    assert (None if found is None else found.processed.level) == applied
+
+
+@pytest.mark.parametrize(("outcome", "expected"), [(Outcome.OK, 0.0), (Outcome.FAILED, None)])
+def test_turns_without_a_name_are_missed_too_if_they_were_served(outcome: Outcome, expected: float | None) -> None:
+    joins = Joins()
+    for number in range(ENOUGH):
+        joins.turn(a_turn(event_id=number, trace_id=None, outcome=outcome), T0)
+    assert due(joins, T0 + UNNAMED_MS - 1) == []
+    assert joins.coverage(T0 + UNNAMED_MS - 1) is None
+    assert due(joins, T0 + UNNAMED_MS) == []
+    assert joins.coverage(T0 + UNNAMED_MS) == expected
+
+
+def test_what_has_no_name_is_not_joined_when_its_time_is_over() -> None:
+    joins = Joins()
+    joins.take([a_record(at=T0 + UNNAMED_MS)], T0)
+    joins.turn(a_turn(trace_id=None, started_at=T0 + UNNAMED_MS, emitted_at=T0 + UNNAMED_MS), T0 + UNNAMED_MS)
+    assert due(joins, T0 + UNNAMED_MS + SETTLE_MS) == []
+    assert due(joins, T0 + UNNAMED_MS + 2 * SETTLE_MS) == []
 
 
 @pytest.mark.parametrize(
