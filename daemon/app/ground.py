@@ -13,7 +13,7 @@ from daemon.adapters.config import alerts_file, directories
 from daemon.adapters.config.built_in import own_rules
 from daemon.adapters.config.secrets import receiver_channels, resolver
 from daemon.adapters.config.settings import Settings
-from daemon.adapters.management.client import reply_of
+from daemon.adapters.management.client import MOST_BYTES, reply_of
 from daemon.adapters.notify.own_address import leads_home
 from daemon.app.places import Places
 from daemon.app.shelf import scan
@@ -60,7 +60,8 @@ def knock(url: str, timeout_seconds: float = TIMEOUT_SECONDS) -> Knock:
     """Asks for the front page of an upstream. Never raises."""
     with httpx.Client(timeout=timeout_seconds, trust_env=False) as client:
         try:
-            reply = reply_of(client.get(f"{url}/"), 0)
+            answer = client.get(f"{url}/")
+            reply = reply_of(answer, answer.content[:MOST_BYTES], 0.0)
         except httpx.HTTPError as error:
             reply = Reply(error=f"no answer ({type(error).__name__})")
     return heard(url, reply, SystemClock().now())

@@ -4,6 +4,8 @@ import msgspec
 
 LEVELS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 """Ordered. `auto` stands beside them."""
+MUST_THINK = frozenset(LEVELS[LEVELS.index("medium") :])
+"""Levels at which a model that did not think at all was not told to."""
 
 
 class ThinkingSetting(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -6,7 +6,7 @@ from typing import Any
 
 from daemon.domain.alerts_config import AlertsConfig
 from daemon.domain.probe import ProbeResult
-from daemon.logic.probe import ProbeKind, Sight
+from daemon.logic.probe import ProbeKind, Sight, switched
 
 
 class Looking:
@@ -22,8 +22,8 @@ class Looking:
 
     def _judge(self, name: str, sight: Sight, config: AlertsConfig) -> Sequence[ProbeResult]:
         kind = self._kinds[name]
-        options = config.probes.get(name) or kind.OPTIONS()
-        if options.enabled is False:
+        options, is_on = switched(name, kind, config)
+        if not is_on:
             return ()
         found = kind.verdict(options, replace(sight, memory=self._memory.get(name, {})), ())
         if found.memory is not None:

@@ -12,7 +12,7 @@ from daemon.domain.alerts_config import AlertsConfig, ProbeOptions
 from daemon.domain.errors import Misuse, StoreFailure
 from daemon.domain.probe import Ask, ProbeOutcome, ProbeResult, ProbeRow, ProbeState, Reply
 from daemon.domain.quota import QuotaReading
-from daemon.logic.probe import Found, LookOptions, ProbeKind, Sight, told
+from daemon.logic.probe import Found, LookOptions, ProbeKind, Sight, switched, told
 from daemon.ports import Clock, ProbeStore, Schedule
 
 log = logging.getLogger(__name__)
@@ -84,11 +84,9 @@ class Probes:
                 probe.latest = {one.subject: one for one in reversed(newest_first)}
 
     def configure(self, config: AlertsConfig) -> None:
-        """At boot and at each reload: what is on, and how often. What costs tokens is on where it is named."""
+        """At boot and at each reload: what is on, and how often."""
         for name, probe in self._all.items():
-            named = config.probes.get(name)
-            options = named or probe.kind.OPTIONS()
-            is_on = (named is not None or not probe.kind.COSTS) if options.enabled is None else options.enabled
+            options, is_on = switched(name, probe.kind, config)
             if (is_on, options) != (probe.is_on, probe.options):
                 probe.is_on, probe.options = is_on, options
                 self._plan(name, probe)

@@ -169,7 +169,7 @@ def _serving(model: str, sight: Sight) -> Iterator[str]:
     """The providers that are known to serve it, as far as its owner tells."""
     used = {one.provider_key for one in sight.credentials or () if not one.disabled}
     seen = used or {one.provider_key for one in sight.quota}
-    for entry in (entry for entries in (sight.models or {}).values() for entry in entries):
+    for entry in sight.entries:
         if entry.model_id == model and entry.owned_by:
             owner = entry.owned_by.lower()
             yield from _PROVIDERS.get(owner, frozenset({owner})) & seen

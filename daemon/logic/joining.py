@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from daemon.domain.event import Event, Outcome
 from daemon.domain.joined import Joined, UsageRecord
-from daemon.domain.thinking import LEVELS, ThinkingSetting, thinking_match
+from daemon.domain.thinking import MUST_THINK, ThinkingSetting, thinking_match
 from daemon.logic.thinking_reading import split_suffix
 
 SETTLE_MS = 2000
@@ -24,7 +24,6 @@ NEAR_MS = 1500
 MOST = 20_000
 ENOUGH = 20
 """So many turns tell how many of them have a record."""
-MEDIUM = LEVELS.index("medium")
 
 
 @dataclass(slots=True)
@@ -121,7 +120,7 @@ def learned(event: Event, records: list[UsageRecord], now: int) -> Joined | None
         return None
     match = thinking_match(asked, applied)
     thought = served.reasoning_tokens if event.reasoning_tokens is None else event.reasoning_tokens
-    is_idle = thought == 0 and asked.canonical in LEVELS[MEDIUM:]
+    is_idle = thought == 0 and asked.canonical in MUST_THINK
     if match is None or (match and is_idle):
         return None
     return Joined(event=event, processed=applied, match=match, emitted_at=now)

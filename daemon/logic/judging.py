@@ -465,15 +465,15 @@ class Book:
             self._count(when, item)
 
     def _count(self, at: int, item: Any, *, is_past: bool = False) -> None:
-        if isinstance(item, Joined):
-            self._count_joined(at, item, is_past=is_past)
-            return
         tables: Iterable[_Table] = self._tables.values()
         ids = getattr(item, "mitigation_ids", ())
         if not ids and isinstance(item, Event) and (alike := self._alike.kinds(item)) is not None:
             for table, kind in alike:
                 table.tally.count_kind(kind, at, table.active.__contains__, is_past=is_past)
             tables = self._alike.others
+        elif isinstance(item, Joined):
+            self._count_joined(at, item, is_past=is_past)
+            return
         outside = {name for mitigation in ids for name in self._mitigated(mitigation)}
         for table in tables:
             if isinstance(item, table.tally.query.origin) and table.owner not in outside:
@@ -482,10 +482,11 @@ class Book:
     def _count_joined(self, at: int, item: Joined, *, is_past: bool) -> None:
         """By those who did not count the turn itself, for it did not say yet what they ask for."""
         outside = {name for mitigation in item.event.mitigation_ids for name in self._mitigated(mitigation)}
+        learned = item.learned
         for table in self._tables.values():
             query = table.tally.query
             if query.origin is Event and table.owner not in outside and not query.of(item.event):
-                self._count_in(table, at, item.learned, is_past=is_past)
+                self._count_in(table, at, learned, is_past=is_past)
 
     def _count_in(self, table: _Table, at: int, item: Any, *, is_past: bool) -> None:
         try:

@@ -3,13 +3,14 @@
 A run is: `requests` says what to ask, somebody asks it, `verdict` says what the replies come to. Both are pure.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Protocol
 
 from pydantic import Field
 
-from daemon.domain.alerts_config import ProbeOptions
+from daemon.domain.alerts_config import AlertsConfig, ProbeOptions
 from daemon.domain.capabilities import Capabilities
 from daemon.domain.credential import CredentialFile
 from daemon.domain.event import Wire
@@ -46,11 +47,14 @@ class Sight:
     """What the probe itself asked to be remembered."""
 
     @property
+    def entries(self) -> Iterator[ModelEntry]:
+        """Every entry of every list; nothing where nobody knows."""
+        return chain.from_iterable((self.models or {}).values())
+
+    @property
     def served(self) -> frozenset[str] | None:
         """All models that any key is offered; None where nobody knows."""
-        if self.models is None:
-            return None
-        return frozenset(entry.model_id for entries in self.models.values() for entry in entries)
+        return None if self.models is None else frozenset(entry.model_id for entry in self.entries)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +90,13 @@ class ProbeKind(Protocol):
 
     def verdict(self, options: Any, sight: Sight, replies: Sequence[Reply]) -> Found:
         """What the replies come to, in the order of what was asked. Must not raise for what an upstream says."""
+
+
+def switched(name: str, kind: ProbeKind, config: AlertsConfig) -> tuple[ProbeOptions, bool]:
+    """Its options, and whether it is on: what costs tokens is on only where it is named."""
+    named = config.probes.get(name)
+    options = kind.OPTIONS() if named is None else named
+    return options, (named is not None or not kind.COSTS) if options.enabled is None else options.enabled
 
 
 def told(probe: str, sight: Sight, outcome: ProbeOutcome | bool | None, reason: str = "", **more: Any) -> ProbeResult:

@@ -17,10 +17,9 @@ def models_of(provider: str, named: Sequence[str], sight: Sight) -> tuple[str, .
     """Those that are named, else those that the inventory lists under the provider's name or prefix, by name."""
     if named:
         return tuple(named)
-    entries = (entry for entries in (sight.models or {}).values() for entry in entries)
     found = {
         entry.model_id
-        for entry in entries
+        for entry in sight.entries
         if (entry.owned_by or "").lower() == provider or entry.model_id.startswith(f"{provider}/")
     }
     return tuple(sorted(found))

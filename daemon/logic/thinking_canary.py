@@ -6,14 +6,12 @@ from typing import Any
 
 from daemon.domain.event import Wire
 from daemon.domain.probe import Ask
-from daemon.domain.thinking import ThinkingSetting, thinking_match
+from daemon.domain.thinking import MUST_THINK, ThinkingSetting, thinking_match
 from daemon.logic.canary import Answer, canary
 from daemon.logic.thinking_reading import from_level
 
 BUDGETS = {"minimal": 512, "low": 1024, "medium": 8192, "high": 24576, "xhigh": 32768, "max": 128_000}
 """What the upstream takes a level for."""
-MUST_THINK = frozenset({"medium", "high", "xhigh", "max"})
-"""Levels at which a model that did not think at all was not told to."""
 OVERDRAWN = 1.5
 """So many times its budget, and a model thinks without bounds."""
 ROOM = 1024
@@ -84,14 +82,9 @@ def heard(shape: Shape, level: str, answer: Answer, also: Collection[str] = ()) 
     if tokens is None:
         return None, "the answer does not say how it was thought about"
     if tokens == 0:
-        return (
-            (False, f"{level} was asked for, and no token was spent on thinking")
-            if level in MUST_THINK
-            else (
-                None,
-                "no token was spent on thinking, which so low a level allows",
-            )
-        )
+        if level in MUST_THINK:
+            return False, f"{level} was asked for, and no token was spent on thinking"
+        return None, "no token was spent on thinking, which so low a level allows"
     if shape in _BUDGETED and tokens > OVERDRAWN * BUDGETS[level]:
         return False, f"a budget of {BUDGETS[level]} was asked for, and {tokens} tokens were spent on thinking"
     return True, ""

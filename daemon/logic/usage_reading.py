@@ -7,6 +7,7 @@ from typing import Any
 
 from daemon.domain.joined import UsageRecord
 from daemon.domain.thinking import ThinkingSetting
+from daemon.logic.json_peek import text
 from daemon.logic.thinking_reading import from_effort
 
 _QUOTA_HEADER = re.compile(r"x-codex-|anthropic-ratelimit-|x-ratelimit-|retry-after$", re.IGNORECASE)
@@ -17,7 +18,7 @@ def read_record(told: Any) -> UsageRecord | None:
     """None for what is no record of a call: a word of the channel itself, or a warm-up that generates nothing."""
     if not isinstance(told, Mapping) or "timestamp" not in told or told.get("generate") is False:
         return None
-    at, request_id = _instant(told["timestamp"]), _text(told.get("request_id")) or ""
+    at, request_id = _instant(told["timestamp"]), text(told.get("request_id")) or ""
     if at is None or not _REQUEST_ID.fullmatch(request_id):
         return None
     tokens = told.get("tokens")
@@ -25,10 +26,10 @@ def read_record(told: Any) -> UsageRecord | None:
     return UsageRecord(
         request_id=request_id,
         at=at,
-        provider_key=_text(told.get("provider")) or "unknown",
-        auth_index=_text(told.get("auth_index")),
-        requested_model=_text(told.get("alias")) or _text(told.get("model")),
-        endpoint=_text(told.get("endpoint")) or "",
+        provider_key=text(told.get("provider")) or "unknown",
+        auth_index=text(told.get("auth_index")),
+        requested_model=text(told.get("alias")) or text(told.get("model")),
+        endpoint=text(told.get("endpoint")) or "",
         failed=told.get("failed") is True,
         thinking=_thinking(told.get("reasoning_effort")),
         reasoning_tokens=reasoning if type(reasoning) is int else None,
@@ -45,7 +46,7 @@ def _headers(told: Any) -> dict[str, Sequence[str]]:
         return {}
     lists = {name: [value] if isinstance(value, str) else value for name, value in told.items()}
     return {
-        name: [text for text in texts if isinstance(text, str)]
+        name: [one for one in texts if isinstance(one, str)]
         for name, texts in lists.items()
         if isinstance(texts, list) and _QUOTA_HEADER.match(name)
     }
@@ -53,10 +54,6 @@ def _headers(told: Any) -> dict[str, Sequence[str]]:
 
 def _instant(told: Any) -> int | None:
     try:
-        return round(datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", told)).timestamp() * 1000)
+        return round(datetime.fromisoformat(told).timestamp() * 1000)
     except (TypeError, ValueError):
         return None
-
-
-def _text(told: Any) -> str | None:
-    return told if isinstance(told, str) and told else None

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, cast
 
 import pytest
 import pytest_asyncio
@@ -15,6 +14,7 @@ from daemon.engine.ingest import STORE_SECONDS, Arrival, Ingest
 from daemon.engine.operate import Operate
 from daemon.logic.providers import ProviderFigures
 from tests.engine.mitigating import Mitigating, firing
+from tests.engine.operating import an_operate
 from tests.fakes.clock import FakeClock
 from tests.fakes.event_store import MemoryEventStore
 from tests.fakes.memory_spool import MemorySpool
@@ -39,30 +39,7 @@ class Traffic:
             label=lambda event: event,
             arrived=self._arrived,
         )
-        nobody: Any = None
-        self.operate = Operate(
-            clock=self.clock,
-            events=self.store,
-            ledger=nobody,
-            ingest=self.ingest,
-            evaluate=nobody,
-            dispatch=nobody,
-            mitigate=nobody,
-            explain=nobody,
-            foreign=nobody,
-            drill=nobody,
-            probes=nobody,
-            canary=nobody,
-            models=nobody,
-            quota=tuple,
-            check_up=nobody,
-            past=nobody,
-            silences=nobody,
-            commit=nobody,
-            figures=self.figures,
-            describe=dict,
-            missing=list,
-        )
+        self.operate = an_operate(clock=self.clock, events=self.store, ingest=self.ingest, figures=self.figures)
 
     def _arrived(self, arrival: Arrival) -> None:
         for event in arrival.events:
@@ -125,31 +102,9 @@ async def test_after_a_restart_all_hours_are_there_still(traffic: Traffic) -> No
 
 async def an_office() -> tuple[Mitigating, Operate]:
     """A mitigator with a change in force, and the door to it."""
-    house, nobody = await Mitigating().start(), cast(Any, None)
+    house = await Mitigating().start()
     await house.tick(firing("debug"))
-    operate = Operate(
-        clock=house.clock,
-        events=nobody,
-        ledger=house.ledger,
-        ingest=nobody,
-        evaluate=nobody,
-        dispatch=nobody,
-        mitigate=house.mitigate,
-        explain=nobody,
-        foreign=nobody,
-        drill=nobody,
-        probes=nobody,
-        canary=nobody,
-        models=nobody,
-        quota=tuple,
-        check_up=nobody,
-        past=nobody,
-        silences=nobody,
-        commit=house.commit,
-        figures=nobody,
-        describe=dict,
-        missing=list,
-    )
+    operate = an_operate(clock=house.clock, ledger=house.ledger, mitigate=house.mitigate, commit=house.commit)
     return house, operate
 
 

@@ -1,7 +1,5 @@
 """What doors are told of the rules is what the book in use says of them."""
 
-from typing import Any
-
 from daemon.domain.alerts_config import AlertsConfig
 from daemon.domain.decision import Decision
 from daemon.engine.desk import Desk
@@ -9,6 +7,7 @@ from daemon.engine.evaluate import GRACE_MS, Evaluate
 from daemon.engine.ingest import Arrival
 from daemon.engine.operate import Operate
 from daemon.logic.rules.ratio import RatioRule
+from tests.engine.operating import an_operate
 from tests.fakes.clock import FakeClock
 from tests.fakes.ledger import MemoryLedger
 from tests.logic.playing import T0, a_rule, an_event
@@ -26,12 +25,7 @@ def an_evaluator(clock: FakeClock, *rules: RatioRule) -> Evaluate:
 
 
 def operations(evaluate: Evaluate, clock: FakeClock) -> Operate:
-    nobody: Any = None
-    parts = ["events", "ledger", "ingest", "dispatch", "mitigate", "figures", "silences", "explain", "foreign"]
-    others = dict.fromkeys(
-        [*parts, "commit", "drill", "probes", "canary", "models", "quota", "check_up", "past"], nobody
-    )
-    return Operate(clock=clock, evaluate=evaluate, describe=dict, missing=list, **others)
+    return an_operate(clock=clock, evaluate=evaluate)
 
 
 async def test_doors_are_told_how_the_rules_in_force_fare() -> None:

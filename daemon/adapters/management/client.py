@@ -62,10 +62,10 @@ class ManagementClient:
         if self._clock.monotonic() < self._barred_until:
             raise ManagementFailure(self._barred_by, barred=True)
 
-    def bar(self, reason: str) -> NoReturn:
+    def bar(self, reason: str, status: int = 401) -> NoReturn:
         """The key was refused, here or at another door: it is not used for a while. Raises `ManagementFailure`."""
         self._barred_until, self._barred_by = self._clock.monotonic() + BARRED_SECONDS, f"{reason}; set another key"
-        raise ManagementFailure(self._barred_by, status=401, barred=True)
+        raise ManagementFailure(self._barred_by, status=status, barred=True)
 
     async def ask(self, ask: Ask) -> Reply:
         """What a probe asks. Never raises: what went wrong is in the reply."""
@@ -76,7 +76,7 @@ class ManagementClient:
             )
         except ManagementFailure as failure:
             return Reply(status=failure.status, error=str(failure))
-        return reply_of(answer, round((self._clock.monotonic() - began) * 1000))
+        return reply_of(answer, answer.content[:MOST_BYTES], self._clock.monotonic() - began)
 
     async def config_fingerprints(self) -> Mapping[str, str]:
         """A hash of each top-level key of the config, keyed with our key so that no value can be guessed."""
@@ -103,9 +103,7 @@ class ManagementClient:
         except httpx.HTTPError as error:
             raise ManagementFailure(f"{path}: no answer from the upstream ({type(error).__name__})") from None
         if answer.status_code in (401, 403):
-            self._barred_until = self._clock.monotonic() + BARRED_SECONDS
-            self._barred_by = f"the management key was refused ({answer.status_code}{_reason(answer)}); set another key"
-            raise ManagementFailure(self._barred_by, status=answer.status_code, barred=True)
+            self.bar(f"the management key was refused ({answer.status_code}{_reason(answer)})", answer.status_code)
         if not (answer.is_success or may_refuse):
             raise ManagementFailure(f"{path}: {answer.status_code}{_reason(answer)}", status=answer.status_code)
         self.version = answer.headers.get(VERSION_HEADER) or self.version
@@ -116,11 +114,11 @@ class ManagementClient:
         return hmac.digest(self._key, text.encode(), "sha256").hex()[:16]
 
 
-def reply_of(answer: httpx.Response, duration_ms: int) -> Reply:
-    """An answer as a probe gets it."""
+def reply_of(answer: httpx.Response, body: bytes, seconds: float, error: str = "") -> Reply:
+    """An answer as a probe gets it, with as much of its body as came within so long."""
     headers = {name.lower(): value for name, value in answer.headers.items()}
-    body = answer.content[:MOST_BYTES]
-    return Reply(status=answer.status_code, headers=headers, body=body, duration_ms=duration_ms)
+    duration_ms = round(seconds * 1000)
+    return Reply(status=answer.status_code, headers=headers, body=body, duration_ms=duration_ms, error=error)
 
 
 def _credential(file: Mapping[str, Any]) -> CredentialFile:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import httpx
 
-from daemon.adapters.management.client import MOST_BYTES, ManagementClient
+from daemon.adapters.management.client import MOST_BYTES, ManagementClient, reply_of
 from daemon.domain.event import Wire
 from daemon.domain.front import Front
 from daemon.domain.inventory import USUAL, Lists, ModelEntry
@@ -108,13 +108,7 @@ class HttpProbes:
         except httpx.HTTPError as failure:
             return Reply(error=f"no answer ({type(failure).__name__})")
         body, error = await read_whole(answer)
-        return Reply(
-            status=answer.status_code,
-            headers={name.lower(): value for name, value in answer.headers.items()},
-            body=body,
-            duration_ms=round((self._clock.monotonic() - began) * 1000),
-            error=error,
-        )
+        return reply_of(answer, body, self._clock.monotonic() - began, error)
 
     async def close(self) -> None:
         await self._upstream.aclose()

@@ -1,12 +1,12 @@
 """The database and its own threads: one that writes, two that read. Nothing of it runs on the event loop."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Select
 
 from daemon.adapters.store.dialects import READERS, reader_engine, refusals, writer_engine
 
@@ -32,6 +32,10 @@ class Database:
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Raises `StoreFailure`."""
         return await asyncio.get_running_loop().run_in_executor(self._reading, self._read, work)
+
+    async def rows(self, made: Callable[..., T], statement: Select[Any]) -> Sequence[T]:
+        """What is made of each row that a statement finds, with its columns as arguments. Raises `StoreFailure`."""
+        return await self.read(lambda connection: [made(**row._mapping) for row in connection.execute(statement)])
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

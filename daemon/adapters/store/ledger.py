@@ -1,6 +1,6 @@
 """The ledger in the database: a decision is one transaction; columns have the names of the fields."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -47,43 +47,45 @@ class DatabaseLedger:
 
     async def alerts(self) -> Sequence[Alert]:
         """The latest row of every fingerprint."""
-        return await self._read(Alert, select(tables.alert))
+        return await self._database.rows(Alert, select(tables.alert))
 
     async def transitions(self, alert: str, until: int, limit: int = 200) -> Sequence[Alert]:
         """Newest first."""
         table = tables.transition.columns
         those = select(*without_place(tables.transition)).where(table.alert == alert, table.since <= until)
-        return await self._read(Alert, those.order_by(table.place.desc()).limit(limit))
+        return await self._database.rows(Alert, those.order_by(table.place.desc()).limit(limit))
 
     async def story(self, since: int, until: int) -> Sequence[Alert]:
         """In the order in which they were committed."""
         table = tables.transition.columns
         those = select(*without_place(tables.transition)).where(table.since >= since, table.since < until)
-        return await self._read(Alert, those.order_by(table.place))
+        return await self._database.rows(Alert, those.order_by(table.place))
 
     async def heard(self, since: int, until: int) -> Sequence[Heard]:
         """In order."""
         table = tables.heard.columns
         those = select(*without_place(tables.heard)).where(table.at >= since, table.at < until)
-        return await self._read(Heard, those.order_by(table.place))
+        return await self._database.rows(Heard, those.order_by(table.place))
 
     async def silences(self, ended_after: int) -> Sequence[Silence]:
         """Oldest first."""
         columns = tables.silence.columns
         those = select(tables.silence).where(columns.ends_at > ended_after)
-        return await self._read(Silence, those.order_by(columns.created_at, columns.id))
+        return await self._database.rows(Silence, those.order_by(columns.created_at, columns.id))
 
     async def queued(self) -> Sequence[Notification]:
         """Notifications still to be sent, oldest first."""
         columns = tables.notification.columns
         statement = select(tables.notification).where(columns.status == NotificationStatus.QUEUED)
-        return await self._read(Notification, statement.order_by(columns.created_at, columns.id))
+        return await self._database.rows(Notification, statement.order_by(columns.created_at, columns.id))
 
     async def notifications(self, limit: int = 100, until: int | None = None) -> Sequence[Notification]:
         """Newest first."""
         columns = tables.notification.columns
         those = _by(select(tables.notification), columns.created_at, until)
-        return await self._read(Notification, those.order_by(columns.created_at.desc(), columns.id.desc()).limit(limit))
+        return await self._database.rows(
+            Notification, those.order_by(columns.created_at.desc(), columns.id.desc()).limit(limit)
+        )
 
     async def mitigations(self, limit: int = 200, until: int | None = None) -> Sequence[Mitigation]:
         """Open rows first, then ended ones, newest first."""
@@ -91,7 +93,7 @@ class DatabaseLedger:
         ended = case((columns.state.in_(OPEN), 0), else_=1)
         those = _by(select(tables.mitigation), columns.planned_at, until)
         newest = those.order_by(ended, columns.planned_at.desc(), columns.id.desc())
-        return await self._read(Mitigation, newest.limit(limit))
+        return await self._database.rows(Mitigation, newest.limit(limit))
 
     async def audit(
         self, limit: int = 200, until: int | None = None, wanted: AuditFilter = EVERYTHING
@@ -105,8 +107,8 @@ class DatabaseLedger:
             place = select(columns.place).where(columns.id == wanted.before).scalar_subquery()
             those = those.where(columns.place < place)
         if wanted.actor is None and wanted.subject is None:
-            return await self._read(AuditEntry, those.limit(limit))
-        return list(islice(filter(wanted.fits, await self._read(AuditEntry, those)), limit))
+            return await self._database.rows(AuditEntry, those.limit(limit))
+        return list(islice(filter(wanted.fits, await self._database.rows(AuditEntry, those)), limit))
 
     async def prune(self, before: int, limit: int) -> int:
         """In one transaction."""
@@ -135,12 +137,6 @@ class DatabaseLedger:
         return await self._database.write(
             lambda connection: delete_oldest(connection, columns.fingerprint, those, limit)
         )
-
-    async def _read(self, made: Callable[..., T], statement: Select[Any]) -> Sequence[T]:
-        def work(connection: Connection) -> Sequence[T]:
-            return [made(**row._mapping) for row in connection.execute(statement)]
-
-        return await self._database.read(work)
 
 
 def rows_of(table: Table, things: Sequence[Any]) -> list[dict[str, Any]]:

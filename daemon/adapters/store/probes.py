@@ -1,9 +1,8 @@
 """What probes found, in the database: their verdicts, the quotas that they read, and what they remember."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, select
 
 from daemon.adapters.store import tables
 from daemon.adapters.store.database import Database
@@ -20,7 +19,7 @@ class DatabaseProbes:
         self._database = database
 
     async def states(self) -> Sequence[ProbeState]:
-        return await self._read(ProbeState, select(tables.probe_state))
+        return await self._database.rows(ProbeState, select(tables.probe_state))
 
     async def note(self, state: ProbeState, results: Sequence[ProbeResult], quota: Sequence[QuotaReading]) -> None:
         """In one transaction."""
@@ -36,13 +35,13 @@ class DatabaseProbes:
         """Newest first."""
         columns = tables.probe_result.columns
         those = select(*without_place(tables.probe_result)).order_by(columns.place.desc()).limit(limit)
-        return await self._read(ProbeResult, those if probe is None else those.where(columns.probe == probe))
+        return await self._database.rows(ProbeResult, those if probe is None else those.where(columns.probe == probe))
 
     async def readings(self, limit: int = 1000) -> Sequence[QuotaReading]:
         """Newest first."""
         columns = tables.quota.columns
         those = select(*without_place(tables.quota)).order_by(columns.place.desc()).limit(limit)
-        return await self._read(QuotaReading, those)
+        return await self._database.rows(QuotaReading, those)
 
     async def prune(self, before: int, limit: int) -> int:
         """In one transaction."""
@@ -55,9 +54,3 @@ class DatabaseProbes:
             )
 
         return await self._database.write(work)
-
-    async def _read(self, made: Any, statement: Select[Any]) -> Sequence[Any]:
-        def work(connection: Connection) -> Sequence[Any]:
-            return [made(**row._mapping) for row in connection.execute(statement)]
-
-        return await self._database.read(work)

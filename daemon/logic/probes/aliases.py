@@ -88,7 +88,7 @@ def _names(sight: Sight, aliases: Sequence[_Alias] | None) -> set[str]:
 
 def _owned_twice(sight: Sight) -> Iterator[tuple[str, str]]:
     owners: dict[str, set[str]] = {}
-    for entry in (entry for entries in (sight.models or {}).values() for entry in entries):
+    for entry in sight.entries:
         owners.setdefault(entry.model_id, set()).update({entry.owned_by} if entry.owned_by else ())
     for model, those in owners.items():
         if len(those) > 1:

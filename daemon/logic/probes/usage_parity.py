@@ -1,19 +1,20 @@
 """`usage_parity`: the same small request at once and as a stream, and whether both count the same tokens."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from pydantic import Field
 
 from daemon.domain.alerts_config import ProbeOptions
 from daemon.domain.event import Fault, Wire
-from daemon.domain.probe import Ask, ProbeResult, Reply
+from daemon.domain.probe import Ask, Reply
 from daemon.domain.units import Duration, Ratio
 from daemon.domain.usage import TokenUsage
-from daemon.logic.canary import MODES, Answer, Spoken, answer, canary, model_for, no_quota, nobody_to_ask
-from daemon.logic.probe import Found, Sight, told
+from daemon.logic.canary import MODES, Answer, Spoken, canary
+from daemon.logic.probe import Found, Sight
 from daemon.logic.provider_canaries import LIMITS
+from daemon.logic.wire_canaries import Target, asked, judged, targets
 
 EXAMPLE = """\
 usage_parity: {wires: [openai_responses, anthropic_messages], models: {openai_responses: gpt-5.4-mini}}
@@ -47,51 +48,26 @@ class UsageParityOptions(ProbeOptions):
     """So many tokens of output are no difference at all."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Pair:
-    wire: Wire
-    model: str | None
-    why_not: str
-    """Why it is not asked, in words; empty where it is."""
-
-
 def requests(options: UsageParityOptions, sight: Sight) -> Sequence[Ask]:
     """Both modes of each wire."""
-    asked = [one for one in _pairs(options, sight) if not one.why_not]
-    return [_ask(one, stream, options) for one in asked for stream in MODES]
+    return asked(targets(options.wires, options.models, sight), partial(_asks, options))
 
 
-def _pairs(options: UsageParityOptions, sight: Sight) -> Iterator[_Pair]:
-    for wire in options.wires:
-        model = model_for(wire, options.models, sight)
-        known = sight.reachable and model is not None
-        yield _Pair(wire=wire, model=model, why_not=no_quota(model or "", sight) if known else nobody_to_ask(sight))
-
-
-def _ask(one: _Pair, stream: bool, options: UsageParityOptions) -> Ask:
-    return canary(one.model or "", one.wire, stream=stream, text=_TEXT, tokens=options.tokens)
+def _asks(options: UsageParityOptions, one: Target) -> list[Ask]:
+    return [canary(one.model, one.wire, stream=stream, text=_TEXT, tokens=options.tokens) for stream in MODES]
 
 
 def verdict(options: UsageParityOptions, sight: Sight, replies: Sequence[Reply]) -> Found:
     """One of each wire."""
-    rest, results, tokens = iter(replies), list[ProbeResult](), 0
-    for one in _pairs(options, sight):
-        if one.why_not:
-            results.append(told(NAME, sight, None, one.why_not, subject=one.wire.value))
-            continue
-        answers = [answer(_ask(one, stream, options), next(rest), sight.wires) for stream in MODES]
-        outcome, said = _compared(one.wire, answers, options)
-        reason = f"{one.model}, {one.wire.value}: {said}" if said else ""
-        results.append(told(NAME, sight, outcome, reason, subject=one.wire.value))
-        tokens += sum(each.tokens for each in answers)
-    return Found(results=results, tokens=tokens)
+    those = targets(options.wires, options.models, sight)
+    return judged(NAME, sight, those, replies, partial(_asks, options), partial(_compared, options))
 
 
-def _compared(wire: Wire, answers: Sequence[Answer], options: UsageParityOptions) -> tuple[bool | None, str]:
+def _compared(options: UsageParityOptions, target: Target, answers: Sequence[Answer]) -> tuple[bool | None, str]:
     """What failed, broke off or met its limit explains any difference."""
     if failed := "; ".join(f"{mode} {_why(one)}" for mode, one in _by_mode(answers) if not one.ok):
         return None, f"{failed}: not compared"
-    difference = _difference(wire, [_usage(one) for one in answers], options)
+    difference = _difference(target.wire, [_usage(one) for one in answers], options)
     cut = [mode for mode, one in _by_mode(answers) if one.facts and one.facts.finish_reason in LIMITS]
     if difference and cut:
         return None, f"{difference}; the limit of {options.tokens} tokens ended the answer {' and '.join(cut)}"
